@@ -1,0 +1,1 @@
+//! Values and machines that need no world.

@@ -1,0 +1,1 @@
+//! Every protocol, one folder each.

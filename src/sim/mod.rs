@@ -1,0 +1,13 @@
+//! What a protocol is ([`Protocol`], [`Cx`]) and the world that runs it ([`World`]).
+mod label;
+mod operation;
+mod protocol;
+mod value;
+
+pub use label::label;
+pub use operation::{Access, Operation, Outcome, Request};
+pub use protocol::{
+    Backend, Broken, Choice, Cx, Data, EachWrite, Effect, Input, Label, Monitor, NodeId, NodeView, OpId, Order,
+    Part, Protocol, Reading, Span, Status, Step, StepKind, Storage, Time, View, Whole,
+};
+pub use value::Value;
