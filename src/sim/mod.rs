@@ -1,13 +1,19 @@
 //! What a protocol is ([`Protocol`], [`Cx`]) and the world that runs it ([`World`]).
+mod distribution;
+mod invalid;
 mod label;
 mod operation;
 mod protocol;
+mod rng;
 mod value;
 
+pub use distribution::Distribution;
+pub use invalid::Invalid;
 pub use label::label;
 pub use operation::{Access, Operation, Outcome, Request};
 pub use protocol::{
-    Backend, Broken, Choice, Cx, Data, EachWrite, Effect, Input, Label, Monitor, NodeId, NodeView, OpId, Order,
-    Part, Protocol, Reading, Span, Status, Step, StepKind, Storage, Time, View, Whole,
+    Backend, Broken, Choice, Cx, Data, EachWrite, Effect, Input, Label, Monitor, NodeId, NodeView, OpId,
+    Order, Part, Protocol, Reading, Span, Status, Step, StepKind, Storage, Time, View, Whole,
 };
+pub use rng::{Probability, Purpose, Rng};
 pub use value::Value;
