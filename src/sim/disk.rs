@@ -32,7 +32,7 @@ impl DiskModel {
     /// # Errors
     /// [`Error::Parameter`] with the first that does not.
     pub fn check(&self) -> Result<(), Error> {
-        self.sync.check().map_err(|error| Error::parameter("disk.sync", format!("{:?}", self.sync), error))
+        Ok(self.sync.check().map_err(|it| it.within("disk.sync"))?)
     }
 }
 

@@ -1,21 +1,15 @@
 //! What can go wrong with a world.
 use serde::{Deserialize, Serialize};
 
+use super::invalid::Invalid;
 use super::protocol::{Label, NodeId, Time};
 
 /// Why a world refused or stopped.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// A parameter makes no sense.
-    #[error("{name} = {value}: allowed is {allowed}")]
-    Parameter {
-        /// Which parameter.
-        name: String,
-        /// What was given.
-        value: String,
-        /// What would be right.
-        allowed: String,
-    },
+    #[error(transparent)]
+    Parameter(#[from] Invalid),
     /// No node has this id.
     #[error("no node {id}: there are {count} nodes")]
     UnknownNode {
@@ -74,8 +68,8 @@ pub enum Error {
 
 impl Error {
     /// A parameter that makes no sense.
-    pub fn parameter(name: impl Into<String>, value: impl ToString, allowed: impl ToString) -> Self {
-        Self::Parameter { name: name.into(), value: value.to_string(), allowed: allowed.to_string() }
+    pub fn parameter(name: impl Into<String>, value: impl ToString, allowed: &'static str) -> Self {
+        Self::Parameter(Invalid::new(name, value, allowed))
     }
 
     pub(super) fn unknown(id: NodeId, count: usize) -> Self {

@@ -66,7 +66,7 @@ impl Network {
     /// # Errors
     /// [`Error::Parameter`] with the first that does not.
     pub fn check(&self) -> Result<(), Error> {
-        self.latency.check().map_err(|error| Error::parameter("network.latency", format!("{:?}", self.latency), error))?;
+        self.latency.check().map_err(|it| it.within("network.latency"))?;
         if self.bandwidth == Some(0) {
             return Err(Error::parameter("network.bandwidth", 0, "at least 1 byte a second, or none for no limit"));
         }

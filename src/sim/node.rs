@@ -27,7 +27,10 @@ pub(super) struct Machine<P: Protocol> {
     pub(super) disk: Disk<P>,
     pub(super) clock: Clock,
     pub(super) timers: Timers<P::Timer>,
+    /// What its handlers choose.
     pub(super) rng: Rng,
+    /// How long its timers take.
+    pub(super) timer_rng: Rng,
     /// How often it has come up.
     pub(super) incarnation: u32,
     /// Whether it was crashed and not yet recovered.
@@ -66,6 +69,7 @@ impl<P: Protocol> Node<P> {
             clock: Clock::default(),
             timers: Timers::default(),
             rng: stream(Purpose::Node),
+            timer_rng: stream(Purpose::Timer),
             incarnation: 0,
             down: false,
             paused: false,
@@ -79,6 +83,7 @@ impl<P: Protocol> Node<P> {
     pub(super) fn reseed(&mut self, id: NodeId, seed: u64) {
         let stream = |purpose| Rng::stream(seed, purpose, id.0, 0);
         self.machine.rng = stream(Purpose::Node);
+        self.machine.timer_rng = stream(Purpose::Timer);
         self.machine.disk.reseed(stream(Purpose::Disk));
         self.machine.processor.rng = stream(Purpose::Service);
     }
