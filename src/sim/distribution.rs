@@ -112,10 +112,10 @@ impl Distribution {
                 }
             },
             &Self::LogNormal { median, sigma } => rounded(median as f64 * libm::exp(sigma * rng.normal())),
-            &Self::Exponential { mean } => rounded(mean as f64 * exponential(rng)),
-            &Self::Pareto { scale, shape } => rounded(scale as f64 * libm::exp(exponential(rng) / shape)),
+            &Self::Exponential { mean } => rounded(mean as f64 * rng.exponential()),
+            &Self::Pareto { scale, shape } => rounded(scale as f64 * libm::exp(rng.exponential() / shape)),
             &Self::Weibull { scale, shape } => {
-                rounded(scale as f64 * libm::pow(exponential(rng), 1.0 / shape))
+                rounded(scale as f64 * libm::pow(rng.exponential(), 1.0 / shape))
             }
             Self::Empirical(samples) => samples[rng.below(samples.len() as u64) as usize],
             Self::Mixture(parts) => pick(parts, rng).sample(rng),
@@ -224,13 +224,8 @@ fn positive(parameter: &str, duration: Time) -> Result<(), Invalid> {
 }
 
 /// To the nearest nanosecond, within `0..=LONGEST`.
-fn rounded(duration: f64) -> Time {
+pub(super) fn rounded(duration: f64) -> Time {
     ((duration + 0.5) as Time).min(Distribution::LONGEST)
-}
-
-/// From the exponential distribution of mean 1, by inversion.
-fn exponential(rng: &mut Rng) -> f64 {
-    -libm::log(1.0 - rng.unit())
 }
 
 fn total_weight(parts: &[(f64, Distribution)]) -> f64 {

@@ -6,6 +6,7 @@ mod operation;
 mod protocol;
 mod rng;
 mod value;
+mod workload;
 
 pub use distribution::Distribution;
 pub use invalid::Invalid;
@@ -17,3 +18,4 @@ pub use protocol::{
 };
 pub use rng::{Probability, Purpose, Rng};
 pub use value::Value;
+pub use workload::{Arrival, Arrivals, Generator, Keys, Mix, Workload, Ycsb};

@@ -127,6 +127,11 @@ impl Rng {
             }
         }
     }
+
+    /// A number from the exponential distribution of mean 1, by inversion.
+    pub(super) fn exponential(&mut self) -> f64 {
+        -libm::log(1.0 - self.unit())
+    }
 }
 
 /// 1 and 2^-53: chance is measured in steps of the latter.
