@@ -1,7 +1,10 @@
 //! What a protocol is ([`Protocol`], [`Cx`]) and the world that runs it ([`World`]).
 mod distribution;
+mod error;
+mod fault;
 mod invalid;
 mod label;
+mod nemesis;
 mod operation;
 mod protocol;
 mod rng;
@@ -9,8 +12,11 @@ mod value;
 mod workload;
 
 pub use distribution::Distribution;
+pub use error::{Error, Violation};
+pub use fault::{Fault, Weather};
 pub use invalid::Invalid;
 pub use label::label;
+pub use nemesis::{Hazard, Nemesis, Scope, Strike};
 pub use operation::{Access, Operation, Outcome, Request};
 pub use protocol::{
     Backend, Broken, Choice, Cx, Data, EachWrite, Effect, Input, Label, Monitor, NodeId, NodeView, OpId,

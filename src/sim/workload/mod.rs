@@ -163,6 +163,11 @@ impl Generator {
         })
     }
 
+    /// Draws from new streams from now on.
+    pub fn reseed(&mut self, seed: u64, index: u32) {
+        [self.times, self.requests] = [0, 1].map(|part| Rng::stream(seed, Purpose::Workload, index, part));
+    }
+
     /// What runs.
     pub fn workload(&self) -> &Workload {
         &self.workload
