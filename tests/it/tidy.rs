@@ -277,9 +277,9 @@ fn blank_length(rest: &str, before: Option<char>) -> usize {
     if rest.starts_with('"') {
         return quoted_length(rest, '"');
     }
-    if rest.starts_with('\'') {
+    if let Some(inside) = rest.strip_prefix('\'') {
         // A lifetime has no closing quote right behind its first character.
-        let mut chars = rest[1..].chars();
+        let mut chars = inside.chars();
         let is_literal = chars.next() == Some('\\') || chars.next() == Some('\'');
         return if is_literal { quoted_length(rest, '\'') } else { 0 };
     }
