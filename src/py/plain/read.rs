@@ -145,7 +145,8 @@ impl<'a> Reader<'a> {
     }
 
     fn bytes(&mut self) -> Result<&'a [u8], Damaged> {
-        let (bytes, rest) = self.rest.split_at(self.count()?);
+        let len = self.count()?;
+        let (bytes, rest) = self.rest.split_at(len);
         self.rest = rest;
         Ok(bytes)
     }
