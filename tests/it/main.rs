@@ -1,2 +1,4 @@
-//! The integration tests, as one binary.
+//! Everything that is tested from outside of the crate, as one binary.
+#![allow(missing_docs)]
 mod tidy;
+mod world;
