@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test verify fix bench docs clean lint lint-rust lint-python test-rust test-python
+.PHONY: help demo test verify fix notebooks bench docs clean lint lint-rust lint-python test-rust test-python
 
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
@@ -13,12 +13,13 @@ RUST := $(shell find src benches tests -name '*.rs' 2>/dev/null)
 PYTHON_CODE := python tests notebooks
 
 help:
-	@echo 'make demo     a Raft cluster under faults: a short report, plots in ./out'
-	@echo 'make test     every test, Rust and Python'
-	@echo 'make verify   every lint, then every test; changes no file'
-	@echo 'make fix      format, and repair what the linters can'
-	@echo 'make bench    benchmarks of the engine and of the protocols'
-	@echo 'make docs     the API reference of the crate'
+	@echo 'make demo       a Raft cluster under faults: a short report, plots in ./out'
+	@echo 'make test       every test, Rust and Python'
+	@echo 'make verify     every lint, then every test; changes no file'
+	@echo 'make fix        format, and repair what the linters can'
+	@echo 'make notebooks  run every notebook and keep what it shows'
+	@echo 'make bench      benchmarks of the engine and of the protocols'
+	@echo 'make docs       the API reference of the crate'
 
 demo: $(VENV)/built
 	$(BIN)/python -m distlab --out out
@@ -74,6 +75,9 @@ fix: $(VENV)/built
 	cargo fmt
 	$(BIN)/ruff check --fix $(PYTHON_CODE)
 	$(BIN)/ruff format $(PYTHON_CODE)
+
+notebooks: $(VENV)/built
+	for it in notebooks/*.ipynb; do $(BIN)/jupyter execute --inplace --kernel_name=python3 $$it; done
 
 bench:
 	cargo bench --locked

@@ -89,11 +89,13 @@ class TraceMaker:
 
 def made_trace():
     """An election, a heartbeat that is lost, a crash, a partition, a second election."""
-    made = TraceMaker(["n0", "n1", "n2", "n3", "n4"])
+    made = TraceMaker(["n0", "n1", "n2", "n3", "n4", "alice"])
     number = iter(range(1, 10_000))
     rng = np.random.default_rng(7)
-    for node in range(5):
+    for node in range(6):
         made.row(0.0, "start", node, label="start")
+    for node in range(5):
+        made.row(0.0, "note", node, number=0, label="follower")
 
     def exchange(at, leader, ask, answer, others, lost=()):
         for other in others:
@@ -208,7 +210,7 @@ def test_faults_are_paired_with_their_ends():
     assert dl.plot.fault_intervals(made.columns())[0].end == float("inf")
 
 
-def test_timeline_shows_who_led_in_which_term():
+def test_timeline_shows_who_led_in_which_term_and_no_client():
     rows = dl.plot.role_changes(made_trace())
     ax = dl.plot.timeline(rows, until=0.6)
     assert [it.get_text() for it in ax.get_yticklabels()] == ["n0", "n1", "n2", "n3", "n4"]

@@ -216,7 +216,8 @@ def role_changes(trace: Any, roles: Iterable[str] = ("follower", "candidate", "l
     -------
     dict
         Columns ``time, node, role, term`` and the list ``names``, as :func:`timeline` takes them. The roles
-        ``down`` and ``paused`` come from crashes and pauses.
+        ``down`` and ``paused`` come from crashes and pauses. Nodes that never take a role, such as clients,
+        are left out.
 
     Examples
     --------
@@ -232,7 +233,9 @@ def role_changes(trace: Any, roles: Iterable[str] = ("follower", "candidate", "l
     taken: list[str] = []
     terms: list[int] = []
     last: dict[int, tuple[str, int]] = {}
-    for i in np.flatnonzero(np.isin(rows.kind, ["note", "crash", "pause", "resume", *UP])):
+    actors = np.unique(rows.node[(rows.kind == "note") & np.isin(rows.label, known)])
+    changes = np.isin(rows.kind, ["note", "crash", "pause", "resume", *UP]) & np.isin(rows.node, actors)
+    for i in np.flatnonzero(changes):
         kind, node, label = str(rows.kind[i]), int(rows.node[i]), str(rows.label[i])
         role, term = last.get(node, (known[0], 0))
         if kind == "note":

@@ -42,7 +42,7 @@ def timeline(
     columns : mapping
         ``time`` (seconds), ``node`` (index), ``role`` (words), ``term``: a row whenever a node takes a role
         or a term, in order of time; :func:`role_changes` reads them off a trace. Optionally the list of
-        ``names``.
+        ``names``. Nodes without a row have no lane.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure otherwise.
     faults : iterable of (start, end, label)
@@ -72,15 +72,16 @@ def timeline(
     term = np.asarray(column(columns, "term"), dtype=np.int64)
     if not len(time) == len(node) == len(role) == len(term):
         raise ParameterError("columns", [len(it) for it in (time, node, role, term)], "columns of one length")
-    nodes = int(node.max(initial=-1)) + 1
-    names = [str(it) for it in column(columns, "names", [f"n{i}" for i in range(nodes)])]
+    lanes = np.unique(node).tolist()
+    known = column(columns, "names", ())
+    names = [str(known[it]) if it < len(known) else f"n{it}" for it in lanes]
     last = float(time.max(initial=0.0))
     end = until if until is not None else last + max(0.05 * last, 1e-3)
     ax = style.axes(ax, (7.2, 0.9 + 0.36 * max(len(names), 2)))
     ax.set(xlim=(min(float(time.min(initial=0.0)), 0.0), end), ylim=(max(len(names), 1) - 0.4, -0.6))
     colours = _looks(role)
-    for lane in range(len(names)):
-        mine = np.flatnonzero(node == lane)
+    for lane, it in enumerate(lanes):
+        mine = np.flatnonzero(node == it)
         _lane(ax, lane, time[mine], role[mine], term[mine], end, colours)
     ax.set_yticks(range(len(names)), names)
     ax.tick_params(axis="y", length=0)
