@@ -7,7 +7,7 @@ SHELL := bash
 .PHONY: help demo test verify fix notebooks bench docs clean lint lint-rust lint-python test-rust test-python
 
 PYTHON ?= python3
-VENV := $(CURDIR)/.venv
+VENV := .venv
 BIN := $(VENV)/bin
 RUST := $(shell find src benches tests -name '*.rs' 2>/dev/null)
 PYTHON_CODE := python tests notebooks
@@ -35,11 +35,11 @@ $(VENV)/bin/maturin:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo 'distlab needs Python 3.11 or newer: make PYTHON=/path/to/python3.11'; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet 'maturin>=1.7,<2'
+	$(BIN)/python -m pip install --quiet 'maturin>=1.16,<2'
 
 # An editable install: Python files are used in place, so only Rust changes lead here again.
 $(VENV)/built: $(VENV)/bin/maturin Cargo.toml Cargo.lock pyproject.toml $(filter src/%,$(RUST))
-	env -u CONDA_PREFIX VIRTUAL_ENV=$(VENV) $(BIN)/maturin develop --locked --profile wheel --extras dev
+	env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/maturin develop --locked --profile wheel --extras dev
 	touch $@
 
 # --- lints -------------------------------------------------------------------------------------------
