@@ -1,8 +1,8 @@
 //! The world, with the smallest protocols that show each thing.
 use distlab::sim::{
-    Config, Cx, DiskModel, Distribution, Error, Fault, Invariants, Limits, Monitor, Network, NodeId, OpId,
-    Outcome, PendingKind, Probability, Protocol, RowKind, Span, Step, Time, TraceLevel, View, Weather, Whole,
-    World,
+    Broken, Config, Cx, DiskModel, Distribution, Error, Fault, Invariants, Limits, Monitor, Network, NodeId,
+    OpId, Outcome, PendingKind, Plan, Probability, Protocol, RowKind, Span, Step, Time, TraceLevel, View,
+    Weather, Whole, World, trials,
 };
 use serde::{Deserialize, Serialize};
 
@@ -78,20 +78,12 @@ struct NeverThirteen;
 
 impl Monitor<Probe> for NeverThirteen {
     const INVARIANTS: &'static [&'static str] = &["NeverThirteen"];
-    fn check(
-        &mut self,
-        view: &View<'_, Probe>,
-        step: &Step<'_, Probe>,
-        report: &mut Vec<distlab::sim::Broken>,
-    ) {
+    fn check(&mut self, view: &View<'_, Probe>, step: &Step<'_, Probe>, report: &mut Vec<Broken>) {
         let node = (view.get)(step.node).expect("the node of a step is there");
         if node.disk.0 == 13 {
             let mut undone = Vec::new();
             (step.writes)(&mut |write| undone.push(*write));
-            report.push(distlab::sim::Broken {
-                invariant: "NeverThirteen".into(),
-                detail: format!("it was {undone:?}"),
-            });
+            report.push(Broken { invariant: "NeverThirteen".into(), detail: format!("it was {undone:?}") });
         }
     }
 }
