@@ -1,3 +1,4 @@
 //! Everything that is tested from outside of the crate.
 #![allow(missing_docs)]
+mod raft;
 mod world;
