@@ -26,6 +26,11 @@ impl Scene {
     pub fn new(py: Python<'_>) -> PyResult<Self> {
         Ok(Self { names: Names::default(), context: Py::new(py, Context)? })
     }
+
+    /// A scene with the same nodes.
+    pub fn copy(&self, py: Python<'_>) -> PyResult<Self> {
+        Ok(Self { names: self.names.copy(py), ..Self::new(py)? })
+    }
 }
 
 scoped_thread_local!(static SCENE: Scene);
@@ -69,7 +74,9 @@ pub fn live<R>(cx: &mut Cx<'_, PyNode>, body: impl FnOnce() -> R) -> R {
 /// Does something with the context of the handler that runs. No Python code may run inside.
 fn with<R>(body: impl FnOnce(&mut Cx<'_, PyNode>) -> R) -> PyResult<R> {
     if !LIVE.is_set() {
-        return Err(HandlerError::new_err("a context can only be used by the handler it was given to, while it runs"));
+        return Err(HandlerError::new_err(
+            "a context can only be used by the handler it was given to, while it runs",
+        ));
     }
     let (body, result) = (Cell::new(Some(body)), Cell::new(None));
     LIVE.with(|live| {
@@ -79,7 +86,8 @@ fn with<R>(body: impl FnOnce(&mut Cx<'_, PyNode>) -> R) -> PyResult<R> {
 }
 
 fn with_names<R>(body: impl FnOnce(&Names) -> R) -> PyResult<R> {
-    scene(|it| body(&it.names)).ok_or_else(|| HandlerError::new_err("there is no cluster around this handler"))
+    scene(|it| body(&it.names))
+        .ok_or_else(|| HandlerError::new_err("there is no cluster around this handler"))
 }
 
 /// What a handler may read and do; only while it runs.
@@ -120,12 +128,12 @@ impl Context {
     /// ``span`` is a duration, or a pair ``(shortest, longest)`` of which one in between is drawn.
     fn arm(&self, name: &str, span: &Bound<'_, PyAny>) -> PyResult<()> {
         let span = duration::span(span, "span")?;
-        with(|cx| cx.arm(name.into(), span))
+        with(|cx| cx.arm(Plain::text(name), span))
     }
 
     /// Cancels the timer ``name`` if it is set.
     fn disarm(&self, name: &str) -> PyResult<()> {
-        with(|cx| cx.disarm(name.into()))
+        with(|cx| cx.disarm(Plain::text(name)))
     }
 
     /// One of ``0 .. n-1``: drawn by the simulator, each in turn by the explorer.
@@ -169,20 +177,16 @@ impl Context {
     /// Answers an operation. ``outcome`` says whether it took effect: ``"ok"``, ``"fail"``, or ``"info"``
     /// if that cannot be known. The answer leaves when everything written before is durable.
     #[pyo3(signature = (op, value = None, *, outcome = "ok", at_once = false))]
-    fn reply(
-        &self,
-        op: u64,
-        value: Option<&Bound<'_, PyAny>>,
-        outcome: &str,
-        at_once: bool,
-    ) -> PyResult<()> {
+    fn reply(&self, op: u64, value: Option<&Bound<'_, PyAny>>, outcome: &str, at_once: bool) -> PyResult<()> {
         let outcome = match outcome {
             "ok" => Outcome::Ok,
             "fail" => Outcome::Fail,
             "info" => Outcome::Info,
-            _ => return Python::attach(|py| {
-                Err(bad_value("outcome", PyString::new(py, outcome).as_any(), "'ok', 'fail' or 'info'"))
-            }),
+            _ => {
+                return Python::attach(|py| {
+                    Err(bad_value("outcome", PyString::new(py, outcome).as_any(), "'ok', 'fail' or 'info'"))
+                });
+            }
         };
         let value = value.map(|it| Plain::encode(it, "reply")).transpose()?.unwrap_or_default();
         let answer = Answer { outcome, value };
