@@ -1,8 +1,8 @@
 //! The world, with the smallest protocols that show each thing.
 use distlab::sim::{
-    Config, Cx, DiskModel, Distribution, Error, Fault, Invariants, Limits, Monitor, Network, NodeId, OpId,
-    Outcome, PendingKind, Probability, Protocol, RowKind, Span, Step, Time, TraceLevel, View, Weather, Whole,
-    World,
+    Broken, Config, Cx, DiskModel, Distribution, Error, Fault, Invariants, Limits, Monitor, Network, NodeId,
+    OpId, Outcome, PendingKind, Plan, Probability, Protocol, RowKind, Span, Step, Time, TraceLevel, View,
+    Weather, Whole, World, trials,
 };
 use serde::{Deserialize, Serialize};
 
@@ -78,20 +78,12 @@ struct NeverThirteen;
 
 impl Monitor<Probe> for NeverThirteen {
     const INVARIANTS: &'static [&'static str] = &["NeverThirteen"];
-    fn check(
-        &mut self,
-        view: &View<'_, Probe>,
-        step: &Step<'_, Probe>,
-        report: &mut Vec<distlab::sim::Broken>,
-    ) {
+    fn check(&mut self, view: &View<'_, Probe>, step: &Step<'_, Probe>, report: &mut Vec<Broken>) {
         let node = (view.get)(step.node).expect("the node of a step is there");
         if node.disk.0 == 13 {
             let mut undone = Vec::new();
             (step.writes)(&mut |write| undone.push(*write));
-            report.push(distlab::sim::Broken {
-                invariant: "NeverThirteen".into(),
-                detail: format!("it was {undone:?}"),
-            });
+            report.push(Broken { invariant: "NeverThirteen".into(), detail: format!("it was {undone:?}") });
         }
     }
 }
@@ -552,4 +544,24 @@ fn the_trace_tells_who_caused_what() {
     assert_eq!((first.id, first.node, first.peer), (arrived.id, a, b));
     assert_eq!((second.cause, second.id), (arrived.id, back.id));
     assert_eq!((arrived.time, back.time), (MS, 2 * MS));
+}
+
+#[test]
+fn trials_are_forks_and_do_not_depend_on_the_number_of_cores() {
+    let (world, [a, b, _]) = world(Config::default());
+    let faults = vec![(10 * MS, Fault::Crash { node: b, torn: false }), (12 * MS, Fault::Recover { node: b })];
+    let plan = Plan { faults, messages: vec![(a, b, 1_900)], until_note: "up".into(), deadline: 100 * MS };
+    let seeds: Vec<u64> = (0..500).collect();
+    let rows = trials(&world, &seeds, &plan).unwrap();
+    assert!(
+        rows.iter().all(|it| it.took == Some(12 * MS) && it.node == Some(b)),
+        "b notes that it is up again"
+    );
+    for row in rows.iter().step_by(97) {
+        assert_eq!(trials(&world, &[row.seed], &plan).unwrap(), [*row], "a row can be run alone");
+    }
+    let distinct: std::collections::BTreeSet<u64> = rows.iter().map(|it| it.fingerprint).collect();
+    assert!(distinct.len() > 400, "other seeds, other runs");
+    let never = trials(&world, &[1], &Plan { until_note: "never".into(), ..plan }).unwrap();
+    assert_eq!((never[0].took, never[0].node), (None, None));
 }
