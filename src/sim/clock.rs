@@ -6,7 +6,7 @@ use super::protocol::{Reading, Time};
 const BILLION: i128 = 1_000_000_000;
 
 /// Timers run on the counter, so a jump of the reading does not move them; a change of rate does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clock {
     /// World time of the last change of rate.
     since: Time,
@@ -17,12 +17,6 @@ pub struct Clock {
     /// Parts per billion fast.
     ppb: i64,
     frozen: bool,
-}
-
-impl Default for Clock {
-    fn default() -> Self {
-        Self { since: 0, counter: 0, offset: 0, ppb: 0, frozen: false }
-    }
 }
 
 impl Clock {

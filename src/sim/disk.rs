@@ -47,11 +47,10 @@ pub(super) enum Held<P: Protocol> {
 /// A ticket: how many writes had been made when something happened.
 type Ticket = u64;
 
-/// One node's disk.
+/// One node's disk, less what is on it: that lies beside it, to be lent to handlers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub(super) struct Disk<P: Protocol> {
-    pub(super) content: P::Disk,
     /// How to take back what is not durable, oldest first.
     undo: VecDeque<(Ticket, <P::Disk as Storage>::Write)>,
     written: Ticket,
@@ -68,9 +67,8 @@ pub(super) struct Disk<P: Protocol> {
 }
 
 impl<P: Protocol> Disk<P> {
-    pub(super) fn new(content: P::Disk, rng: Rng) -> Self {
+    pub(super) fn new(rng: Rng) -> Self {
         Self {
-            content,
             undo: VecDeque::new(),
             written: 0,
             acknowledged: 0,
@@ -90,7 +88,10 @@ impl<P: Protocol> Disk<P> {
 
     /// Whether writes are durable as soon as they are made.
     fn instant(&self, model: &DiskModel) -> bool {
-        model.sync == Distribution::Constant(0) && self.extra == 0 && !self.full && self.lies == Probability::default()
+        model.sync == Distribution::Constant(0)
+            && self.extra == 0
+            && !self.full
+            && self.lies == Probability::default()
     }
 
     /// A write was made; `inverse` takes it back.
@@ -147,22 +148,32 @@ impl<P: Protocol> Disk<P> {
     }
 
     /// Power fails: takes back what is not durable. Returns the writes that would undo that.
-    pub(super) fn lose_unsynced(&mut self, torn: bool) -> Vec<<P::Disk as Storage>::Write> {
+    pub(super) fn lose_unsynced(
+        &mut self,
+        content: &mut P::Disk,
+        torn: bool,
+    ) -> Vec<<P::Disk as Storage>::Write> {
         self.outbox.clear();
         self.syncing = None;
         self.acknowledged = self.written;
         let mut undone = Vec::new();
         while let Some((_, inverse)) = self.undo.pop_back() {
-            undone.push(self.content.apply(inverse));
+            undone.push(content.apply(inverse));
         }
         let rng = &mut self.rng;
         if torn
             && let Some(first) = undone.last()
             && let Some(part) = P::Disk::torn(first, &mut |n| rng.below(u64::from(n.max(1))) as u32)
         {
-            undone.push(self.content.apply(part));
+            undone.push(content.apply(part));
         }
         undone
+    }
+
+    /// Everything written becomes durable, by decree.
+    pub(super) fn settle_all(&mut self) {
+        self.undo.clear();
+        self.acknowledged = self.written;
     }
 
     pub(super) fn set_lies(&mut self, lies: Probability) {

@@ -36,7 +36,9 @@ pub enum Error {
     #[error("{0}")]
     Invariant(Box<Violation>),
     /// Time does not move: nodes keep each other busy at one instant.
-    #[error("time stands still at {time} ns: {events} events in one instant, the last one {event} at node {name}")]
+    #[error(
+        "time stands still at {time} ns: {events} events in one instant, the last one {event} at node {name}"
+    )]
     Livelock {
         /// The instant.
         time: Time,

@@ -101,7 +101,11 @@ impl Serializer for Namer {
     fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, Found> {
         Err(Found(self.outer.unwrap_or("value")))
     }
-    fn serialize_tuple_struct(self, name: &'static str, _: usize) -> Result<Self::SerializeTupleStruct, Found> {
+    fn serialize_tuple_struct(
+        self,
+        name: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeTupleStruct, Found> {
         Err(Found(self.outer.unwrap_or(name)))
     }
     fn serialize_tuple_variant(

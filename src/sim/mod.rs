@@ -1,27 +1,46 @@
 //! What a protocol is ([`Protocol`], [`Cx`]) and the world that runs it ([`World`]).
+mod clock;
+mod disk;
 mod distribution;
 mod error;
 mod fault;
+mod fingerprint;
+mod history;
 mod invalid;
 mod label;
+mod metrics;
 mod nemesis;
+mod network;
+mod node;
 mod operation;
 mod protocol;
+mod queue;
 mod rng;
+mod timers;
+mod trace;
 mod value;
-mod workload;
+pub mod workload;
+mod world;
 
+pub use clock::Clock;
+pub use disk::DiskModel;
 pub use distribution::Distribution;
 pub use error::{Error, Violation};
 pub use fault::{Fault, Weather};
+pub use fingerprint::Fingerprint;
+pub use history::{History, NO_LOAD, Op};
 pub use invalid::Invalid;
 pub use label::label;
+pub use metrics::Metrics;
 pub use nemesis::{Hazard, Nemesis, Scope, Strike};
+pub use network::{Network, Places};
+pub use node::Node;
 pub use operation::{Access, Operation, Outcome, Request};
 pub use protocol::{
     Backend, Broken, Choice, Cx, Data, EachWrite, Effect, Input, Label, Monitor, NodeId, NodeView, OpId,
     Order, Part, Protocol, Reading, Span, Status, Step, StepKind, Storage, Time, View, Whole,
 };
 pub use rng::{Probability, Purpose, Rng};
+pub use trace::{NOBODY, Row, RowKind, Trace, TraceLevel};
 pub use value::Value;
-pub use workload::{Arrival, Arrivals, Generator, Keys, Mix, Workload, Ycsb};
+pub use world::{Config, Invariants, Limits, Pending, PendingKind, World};

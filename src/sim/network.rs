@@ -68,12 +68,20 @@ impl Network {
     pub fn check(&self) -> Result<(), Error> {
         self.latency.check().map_err(|it| it.within("network.latency"))?;
         if self.bandwidth == Some(0) {
-            return Err(Error::parameter("network.bandwidth", 0, "at least 1 byte a second, or none for no limit"));
+            return Err(Error::parameter(
+                "network.bandwidth",
+                0,
+                "at least 1 byte a second, or none for no limit",
+            ));
         }
         let Some(places) = &self.places else { return Ok(()) };
         let size = places.between.len();
         if places.of.is_empty() || places.of.iter().any(|&it| it as usize >= size) {
-            return Err(Error::parameter("network.places.of", format!("{:?}", places.of), "at least one, each a row of `between`"));
+            return Err(Error::parameter(
+                "network.places.of",
+                format!("{:?}", places.of),
+                "at least one, each a row of `between`",
+            ));
         }
         if places.between.iter().any(|row| row.len() != size) {
             return Err(Error::parameter("network.places.between", size, "a square matrix of durations"));
@@ -198,7 +206,8 @@ impl Links {
             None => now,
             Some(bandwidth) => {
                 let takes = u128::from(size) * 1_000_000_000 / u128::from(bandwidth);
-                link.free_at = link.free_at.max(now).saturating_add(u64::try_from(takes).unwrap_or(Time::MAX));
+                link.free_at =
+                    link.free_at.max(now).saturating_add(u64::try_from(takes).unwrap_or(Time::MAX));
                 link.free_at
             }
         };
@@ -232,7 +241,8 @@ impl Links {
     /// Every cut link, as (from, to).
     pub(super) fn cuts(&self) -> Vec<(NodeId, NodeId)> {
         let row = |(from, row): (usize, &Vec<Link>)| {
-            let cut = |(to, link): (usize, &Link)| link.blocked.then_some((NodeId(from as u32), NodeId(to as u32)));
+            let cut =
+                |(to, link): (usize, &Link)| link.blocked.then_some((NodeId(from as u32), NodeId(to as u32)));
             row.iter().enumerate().filter_map(cut).collect::<Vec<_>>()
         };
         self.rows.iter().enumerate().flat_map(row).collect()
@@ -258,7 +268,11 @@ mod tests {
 
     #[test]
     fn a_narrow_link_makes_messages_queue() {
-        let mut links = links(Network { latency: Distribution::Constant(10), bandwidth: Some(1_000_000_000), ..Network::default() });
+        let mut links = links(Network {
+            latency: Distribution::Constant(10),
+            bandwidth: Some(1_000_000_000),
+            ..Network::default()
+        });
         assert_eq!(links.send(0, A, B, 100), Fate::Arrives(110));
         assert_eq!(links.send(0, A, B, 100), Fate::Arrives(210));
         assert_eq!(links.send(0, B, A, 100), Fate::Arrives(110), "the other direction is another link");
@@ -267,9 +281,14 @@ mod tests {
 
     #[test]
     fn a_fifo_link_keeps_the_order() {
-        let mut links = links(Network { fifo: true, latency: Distribution::Uniform { min: 0, max: 1_000 }, ..Network::default() });
+        let mut links = links(Network {
+            fifo: true,
+            latency: Distribution::Uniform { min: 0, max: 1_000 },
+            ..Network::default()
+        });
         let arrivals: Vec<Fate> = (0..200).map(|now| links.send(now, A, B, 0)).collect();
-        let times: Vec<Time> = arrivals.iter().map(|it| if let Fate::Arrives(at) = it { *at } else { 0 }).collect();
+        let times: Vec<Time> =
+            arrivals.iter().map(|it| if let Fate::Arrives(at) = it { *at } else { 0 }).collect();
         assert!(times.is_sorted(), "{times:?}");
     }
 
@@ -287,7 +306,11 @@ mod tests {
     #[test]
     fn weather_adds_to_what_the_network_does() {
         let mut links = links(Network { latency: Distribution::Constant(10), ..Network::default() });
-        links.set_weather(None, Some(B), Weather { delay: Some(Distribution::Constant(5)), ..Weather::default() });
+        links.set_weather(
+            None,
+            Some(B),
+            Weather { delay: Some(Distribution::Constant(5)), ..Weather::default() },
+        );
         assert_eq!(links.send(0, A, B, 0), Fate::Arrives(15));
         assert_eq!(links.send(0, B, A, 0), Fate::Arrives(10));
         links.set_weather(None, Some(B), Weather { corrupt: Probability::ALWAYS, ..Weather::default() });

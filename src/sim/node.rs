@@ -17,6 +17,7 @@ pub struct Node<P: Protocol> {
     /// What it restarts from.
     spawned: P,
     pub(super) state: Option<P>,
+    pub(super) content: P::Disk,
     pub(super) machine: Machine<P>,
 }
 
@@ -65,7 +66,7 @@ impl<P: Protocol> Node<P> {
         let stream = |purpose| Rng::stream(seed, purpose, id.0, 0);
         let processor = Processor { rng: stream(Purpose::Service), free_at: 0, factor: 1.0, extra: 0 };
         let machine = Machine {
-            disk: Disk::new(node.format(), stream(Purpose::Disk)),
+            disk: Disk::new(stream(Purpose::Disk)),
             clock: Clock::default(),
             timers: Timers::default(),
             rng: stream(Purpose::Node),
@@ -77,7 +78,7 @@ impl<P: Protocol> Node<P> {
             processor,
             omissions: Vec::new(),
         };
-        Self { name, spawned: node, state: None, machine }
+        Self { name, content: node.format(), spawned: node, state: None, machine }
     }
 
     pub(super) fn reseed(&mut self, id: NodeId, seed: u64) {
@@ -96,7 +97,7 @@ impl<P: Protocol> Node<P> {
 
     /// Blanks the disk.
     pub(super) fn format(&mut self) {
-        self.machine.disk.content = self.spawned.format();
+        self.content = self.spawned.format();
     }
 
     /// Its name.
@@ -113,7 +114,7 @@ impl<P: Protocol> Node<P> {
     }
     /// What is on its disk, durable or not.
     pub fn disk(&self) -> &P::Disk {
-        &self.machine.disk.content
+        &self.content
     }
     /// Whether it runs (a paused node does).
     pub fn is_up(&self) -> bool {
@@ -137,6 +138,6 @@ impl<P: Protocol> Node<P> {
     }
     /// Its armed timers, with the world time each is due (`Time::MAX`: never, as the clock runs).
     pub fn timers(&self) -> impl Iterator<Item = (&P::Timer, Time)> {
-        self.machine.timers.armed().map(|(name, at, _)| (name, at))
+        self.machine.timers.armed()
     }
 }

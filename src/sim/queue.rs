@@ -119,7 +119,9 @@ impl<T> Queue<T> {
         let mut keys = self.keys.clone();
         keys.sort_unstable();
         keys.into_iter()
-            .map(|it| (time_of(it), number_of(it), self.slab[place_of(it)].as_ref().expect("a key's place is full")))
+            .map(|it| {
+                (time_of(it), number_of(it), self.slab[place_of(it)].as_ref().expect("a key's place is full"))
+            })
             .collect()
     }
 
@@ -156,7 +158,8 @@ impl<T> Queue<T> {
         let moving = keys[at];
         loop {
             let first = at * ARITY + 1;
-            let Some(children) = keys.get(first..(first + ARITY).min(keys.len())).filter(|it| !it.is_empty()) else {
+            let Some(children) = keys.get(first..(first + ARITY).min(keys.len())).filter(|it| !it.is_empty())
+            else {
                 break;
             };
             let (mut least, mut which) = (children[0], first);

@@ -106,21 +106,24 @@ impl<T: Ord + Clone> Timers<T> {
         Due::Now
     }
 
-    /// Fires a timer by hand, if it is armed.
-    pub fn fire(&mut self, name: &T) -> bool {
-        let armed = self.is_armed(name);
-        self.disarm(name);
-        armed
-    }
-
-    /// Whether a timer is armed.
-    pub fn is_armed(&self, name: &T) -> bool {
-        self.find(name).is_ok_and(|index| self.slots[index].due.is_some())
-    }
-
     /// Every armed timer with the time it is due (`Time::MAX`: never, as the clock runs), by name.
-    pub fn armed(&self) -> impl Iterator<Item = (&T, Time, u64)> {
-        self.slots.iter().filter(|it| it.due.is_some()).map(|it| (&it.name, it.at, it.number))
+    pub fn armed(&self) -> impl Iterator<Item = (&T, Time)> {
+        self.slots.iter().filter(|it| it.due.is_some()).map(|it| (&it.name, it.at))
+    }
+
+    /// When the timer is due that the queue's entry with this number stands for; `None`: it stands for none.
+    pub fn due(&self, name: &T, entry: u64) -> Option<Time> {
+        let slot = &self.slots[self.find(name).ok()?];
+        let stands = slot.due.is_some() && slot.queued.is_some_and(|(_, number)| number == entry);
+        stands.then_some(slot.at)
+    }
+
+    /// The queue's entry with this number is gone without having come up.
+    pub fn forget(&mut self, name: &T, entry: u64) {
+        if let Ok(index) = self.find(name) {
+            let slot = &mut self.slots[index];
+            slot.queued = slot.queued.filter(|&(_, number)| number != entry);
+        }
     }
 
     /// The clock's rate changed: computes all times again; returns the entries the queue now needs.

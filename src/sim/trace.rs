@@ -58,8 +58,21 @@ pub enum RowKind {
 impl RowKind {
     /// The names of all kinds, by code.
     pub const NAMES: [&'static str; 15] = [
-        "start", "send", "deliver", "drop", "duplicate", "timer", "call", "reply", "write", "sync", "note", "crash",
-        "pause", "resume", "fault",
+        "start",
+        "send",
+        "deliver",
+        "drop",
+        "duplicate",
+        "timer",
+        "call",
+        "reply",
+        "write",
+        "sync",
+        "note",
+        "crash",
+        "pause",
+        "resume",
+        "fault",
     ];
 }
 
@@ -100,7 +113,14 @@ pub struct Trace {
 
 impl Trace {
     pub(super) fn new(level: TraceLevel, capacity: usize) -> Self {
-        Self { level, capacity, rows: VecDeque::new(), dropped: 0, labels: Vec::new(), numbers: BTreeMap::new() }
+        Self {
+            level,
+            capacity,
+            rows: VecDeque::new(),
+            dropped: 0,
+            labels: Vec::new(),
+            numbers: BTreeMap::new(),
+        }
     }
 
     /// How much is kept.
@@ -169,7 +189,15 @@ mod tests {
         let mut trace = Trace::new(TraceLevel::Full, 3);
         for time in 0..5 {
             let label = trace.number_of(if time % 2 == 0 { "even" } else { "odd" });
-            trace.push(Row { time, id: 0, cause: 0, node: NodeId(0), peer: NOBODY, label, kind: RowKind::Note });
+            trace.push(Row {
+                time,
+                id: 0,
+                cause: 0,
+                node: NodeId(0),
+                peer: NOBODY,
+                label,
+                kind: RowKind::Note,
+            });
         }
         assert_eq!(trace.rows().map(|it| it.time).collect::<Vec<_>>(), [2, 3, 4]);
         assert_eq!((trace.dropped(), trace.labels()), (2, &["even".into(), "odd".into()][..]));

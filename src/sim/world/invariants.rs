@@ -38,7 +38,11 @@ impl<P: Protocol> World<P> {
         if let Invariants::Named(names) = &which {
             let unknown = names.iter().find(|&name| !P::Monitor::INVARIANTS.contains(&name.as_str()));
             if let Some(name) = unknown {
-                return Err(Error::parameter("invariants", format!("{name:?}"), "a name listed in `invariants`"));
+                return Err(Error::parameter(
+                    "invariants",
+                    format!("{name:?}"),
+                    "a name listed in `invariants`",
+                ));
             }
         }
         self.core.collecting = true;

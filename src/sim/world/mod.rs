@@ -4,6 +4,7 @@
 //! decides. Clone the world to fork a run; serialize it to travel back in it.
 mod change;
 mod invariants;
+mod loads;
 mod manual;
 mod port;
 mod run;
@@ -22,14 +23,14 @@ use super::node::Node;
 use super::protocol::{Input, NodeId, OpId, Protocol, Storage, Time};
 use super::queue::Queue;
 use super::trace::{NOBODY, Row, RowKind, Trace, TraceLevel};
-use super::workload::Load;
+use super::workload::Generator;
 
 pub use invariants::Invariants;
 use invariants::Watch;
 pub use manual::{Pending, PendingKind};
 
 /// What a world is made with.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Where all chance comes from.
@@ -46,20 +47,6 @@ pub struct Config {
     pub limits: Limits,
     /// Whether the world moves only by hand.
     pub manual: bool,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            seed: 0,
-            network: Network::default(),
-            disk: DiskModel::default(),
-            service: None,
-            trace: TraceLevel::default(),
-            limits: Limits::default(),
-            manual: false,
-        }
-    }
 }
 
 impl Config {
@@ -134,7 +121,7 @@ struct Core<P: Protocol> {
     trace: Trace,
     metrics: Metrics,
     history: History<P>,
-    loads: Vec<Load>,
+    loads: Vec<Generator>,
     limits: Limits,
     /// Whether the inverses of writes are collected, for invariants.
     collecting: bool,
@@ -199,7 +186,11 @@ impl<P: Protocol> World<P> {
     /// [`Error::Parameter`] if the name is empty or taken.
     pub fn spawn(&mut self, name: &str, node: P) -> Result<NodeId, Error> {
         if name.is_empty() || self.find(name).is_some() {
-            return Err(Error::parameter("name", format!("{name:?}"), "a name that is not empty and not taken"));
+            return Err(Error::parameter(
+                "name",
+                format!("{name:?}"),
+                "a name that is not empty and not taken",
+            ));
         }
         let id = NodeId(self.nodes.len() as u32);
         self.nodes.push(Node::new(name.to_owned(), node, id, self.seed));
@@ -327,7 +318,14 @@ impl<P: Protocol> Core<P> {
     }
 
     /// Records a row, if everything is recorded. The label is only worked out then.
-    fn record<'a>(&mut self, kind: RowKind, node: NodeId, peer: NodeId, id: u64, label: impl FnOnce() -> &'a str) {
+    fn record<'a>(
+        &mut self,
+        kind: RowKind,
+        node: NodeId,
+        peer: NodeId,
+        id: u64,
+        label: impl FnOnce() -> &'a str,
+    ) {
         if self.trace.full() {
             self.row(kind, node, peer, id, label());
         }

@@ -6,6 +6,7 @@ use crate::sim::node::Machine;
 use crate::sim::protocol::{Backend, Choice, Effect, Label, NodeId, OpId, Order, Protocol, Span};
 use crate::sim::rng::Rng;
 use crate::sim::trace::{NOBODY, RowKind};
+use crate::sim::workload::Arrival;
 
 use super::{Core, Event};
 
@@ -20,7 +21,6 @@ pub(super) struct Port<'a, P: Protocol> {
     pub(super) effects: u64,
 }
 
-/// The disk's content is lent to the handler, so the port sees the machine without it.
 impl<P: Protocol> Backend<P> for Port<'_, P> {
     fn emit(&mut self, effect: Effect<P>) {
         self.effects += 1;
@@ -29,11 +29,15 @@ impl<P: Protocol> Backend<P> for Port<'_, P> {
         }
         match effect {
             Effect::Send(to, msg, order) => match order {
-                Order::AfterWrites if !self.machine.disk.durable() => self.machine.disk.hold(Held::Send(to, msg)),
+                Order::AfterWrites if !self.machine.disk.durable() => {
+                    self.machine.disk.hold(Held::Send(to, msg))
+                }
                 _ => self.send(to, msg),
             },
             Effect::Reply(op, reply, order) => match order {
-                Order::AfterWrites if !self.machine.disk.durable() => self.machine.disk.hold(Held::Reply(op, reply)),
+                Order::AfterWrites if !self.machine.disk.durable() => {
+                    self.machine.disk.hold(Held::Reply(op, reply))
+                }
                 _ => self.reply(op, reply),
             },
             Effect::Arm(timer, span) => self.arm(timer, span),
@@ -179,8 +183,9 @@ impl<P: Protocol> Core<P> {
         let Some(answered) = self.history.answer(op, self.now, reply) else { return };
         let (load, client) = (answered.load, answered.node);
         self.metrics.replies += 1;
-        if let Some(think) = self.loads.get_mut(load as usize).and_then(|it| it.think()) {
-            self.queue.push(self.now.saturating_add(think), Event::Next { load, client });
+        let Some(generator) = self.loads.get_mut(load as usize) else { return };
+        if let Some(Arrival { at, client }) = generator.after_reply(client, self.now) {
+            self.queue.push(at, Event::Next { load, client });
         }
     }
 }
@@ -190,7 +195,8 @@ impl<P: Protocol> Machine<P> {
     pub(super) fn omits(&mut self, msg: &P::Msg, peer: NodeId, sending: bool) -> bool {
         let Self { omissions, processor, .. } = self;
         omissions.iter().any(|it| {
-            let concerns = it.peer.is_none_or(|of| of == peer) && it.kind.as_ref().is_none_or(|of| of == label(msg));
+            let concerns =
+                it.peer.is_none_or(|of| of == peer) && it.kind.as_ref().is_none_or(|of| of == label(msg));
             concerns && processor.rng.happens(if sending { it.send } else { it.receive })
         })
     }

@@ -180,7 +180,7 @@ impl<P: Protocol> World<P> {
         self.take(id, Input::Start)
     }
 
-    fn called(&mut self, node: NodeId, op: crate::sim::OpId) -> Result<(), Error> {
+    pub(super) fn called(&mut self, node: NodeId, op: crate::sim::OpId) -> Result<(), Error> {
         let call = self.core.history.op(op).expect("an operation that was asked").call.clone();
         self.core.record(RowKind::Call, node, NOBODY, op.0, || label(&call));
         if !self.nodes[node.index()].is_up() {
@@ -223,11 +223,9 @@ impl<P: Protocol> World<P> {
         self.core.metrics.events += 1;
         (self.core.now, id, &input).hash(&mut self.fingerprint);
         let now = node.machine.clock.reading(self.core.now);
-        // The handler gets the disk's content, the port the rest of the machine.
-        let mut content = std::mem::take(&mut node.machine.disk.content);
         let mut port = Port { id, core: &mut self.core, machine: &mut node.machine, count, effects: 0 };
         let kind = kind_of(&input);
-        let cx = &mut Cx::new(id, now, &mut content, &mut port);
+        let cx = &mut Cx::new(id, now, &mut node.content, &mut port);
         match input {
             Input::Message(from, msg) => state.on_message(cx, from, msg),
             Input::Timer(timer) => state.on_timer(cx, timer),
@@ -235,7 +233,6 @@ impl<P: Protocol> World<P> {
             Input::Start => state.on_start(cx),
         }
         let effects = port.effects;
-        port.machine.disk.content = content;
         port.settle();
         self.mind_limits(id, effects, kind)?;
         if self.watch.is_some() { self.look(id, StepKind::Handler) } else { Ok(()) }
@@ -257,7 +254,13 @@ impl<P: Protocol> World<P> {
     fn over_limit(&mut self, id: NodeId, effects: u64, kind: &'static str) -> Error {
         let (time, limits, name) = (self.core.now, self.core.limits, self.nodes[id.index()].name.clone());
         let event = Label::Borrowed(kind);
-        let budget = |what: &str, limit| Error::Budget { time, what: what.into(), limit, event: event.clone(), name: name.clone() };
+        let budget = |what: &str, limit| Error::Budget {
+            time,
+            what: what.into(),
+            limit,
+            event: event.clone(),
+            name: name.clone(),
+        };
         if effects > limits.effects {
             return budget("effects of one handler", limits.effects);
         }

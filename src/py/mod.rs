@@ -1,0 +1,1 @@
+//! Python's view of a world.
