@@ -1,1 +1,2 @@
+//! A placeholder bench main until protocols exist.
 fn main() {}

@@ -1,1 +1,2 @@
 //! Values and machines that need no world.
+pub mod store;

@@ -18,6 +18,7 @@ mod queue;
 mod rng;
 mod timers;
 mod trace;
+mod trials;
 mod value;
 pub mod workload;
 mod world;
@@ -42,5 +43,6 @@ pub use protocol::{
 };
 pub use rng::{Probability, Purpose, Rng};
 pub use trace::{NOBODY, Row, RowKind, Trace, TraceLevel};
+pub use trials::{Plan, Trial, trials};
 pub use value::Value;
 pub use world::{Config, Invariants, Limits, Pending, PendingKind, World};

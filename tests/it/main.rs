@@ -1,3 +1,4 @@
-//! Everything that is tested from outside of the crate.
+//! Everything that is tested from outside of the crate, as one binary.
 #![allow(missing_docs)]
+mod tidy;
 mod world;

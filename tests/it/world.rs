@@ -553,3 +553,23 @@ fn the_trace_tells_who_caused_what() {
     assert_eq!((second.cause, second.id), (arrived.id, back.id));
     assert_eq!((arrived.time, back.time), (MS, 2 * MS));
 }
+
+#[test]
+fn trials_are_forks_and_do_not_depend_on_the_number_of_cores() {
+    let (world, [a, b, _]) = world(Config::default());
+    let faults = vec![(MS, Fault::Crash { node: b, torn: false }), (3 * MS, Fault::Recover { node: b })];
+    let plan = Plan { faults, messages: vec![(a, b, 1_900)], until_note: "up".into(), deadline: 100 * MS };
+    let seeds: Vec<u64> = (0..500).collect();
+    let rows = trials(&world, &seeds, &plan).unwrap();
+    assert!(
+        rows.iter().all(|it| it.took == Some(3 * MS) && it.node == Some(b)),
+        "b notes that it is up again"
+    );
+    for row in rows.iter().step_by(97) {
+        assert_eq!(trials(&world, &[row.seed], &plan).unwrap(), [*row], "a row can be run alone");
+    }
+    let distinct: std::collections::BTreeSet<u64> = rows.iter().map(|it| it.fingerprint).collect();
+    assert!(distinct.len() > 400, "other seeds, other runs");
+    let never = trials(&world, &[1], &Plan { until_note: "never".into(), ..plan }).unwrap();
+    assert_eq!((never[0].took, never[0].node), (None, None));
+}

@@ -141,6 +141,7 @@ pub struct World<P: Protocol> {
     fingerprint: Fingerprint,
     watch: Option<Watch<P>>,
     violation: Option<Violation>,
+    last_node: Option<NodeId>,
     /// How many events were handled since time last moved.
     at_this_instant: u64,
 }
@@ -176,6 +177,7 @@ impl<P: Protocol> World<P> {
             fingerprint: Fingerprint::new(seed),
             watch: None,
             violation: None,
+            last_node: None,
             at_this_instant: 0,
         }
     }
@@ -218,6 +220,23 @@ impl<P: Protocol> World<P> {
         self.known(from)?;
         self.known(to)?;
         Ok(self.core.queue.push(self.core.now, Event::Arrive { from, to, msg }))
+    }
+
+    /// Sends a message over the network as if `from` had sent it.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`].
+    pub fn post(&mut self, from: NodeId, to: NodeId, msg: P::Msg) -> Result<(), Error> {
+        self.known(from)?;
+        self.known(to)?;
+        let count = self.nodes.len() as u32;
+        self.core.transmit(from, to, msg, &mut self.nodes[from.index()].machine, count);
+        Ok(())
+    }
+
+    /// The node that last handled an input.
+    pub fn last_node(&self) -> Option<NodeId> {
+        self.last_node
     }
 
     /// The world's time.

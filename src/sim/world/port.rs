@@ -117,7 +117,14 @@ impl<P: Protocol> Port<'_, P> {
 
 impl<P: Protocol> Core<P> {
     /// A message leaves its node.
-    fn transmit(&mut self, from: NodeId, to: NodeId, msg: P::Msg, machine: &mut Machine<P>, count: u32) {
+    pub(super) fn transmit(
+        &mut self,
+        from: NodeId,
+        to: NodeId,
+        msg: P::Msg,
+        machine: &mut Machine<P>,
+        count: u32,
+    ) {
         if to == from {
             self.queue.push(self.now, Event::Loopback { node: to, incarnation: machine.incarnation, msg });
             return;

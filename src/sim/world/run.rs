@@ -221,6 +221,7 @@ impl<P: Protocol> World<P> {
             return Ok(());
         }
         self.core.metrics.events += 1;
+        self.last_node = Some(id);
         (self.core.now, id, &input).hash(&mut self.fingerprint);
         let now = node.machine.clock.reading(self.core.now);
         let mut port = Port { id, core: &mut self.core, machine: &mut node.machine, count, effects: 0 };

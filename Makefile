@@ -1,0 +1,86 @@
+# One door. `make verify` checks everything and writes nothing that is tracked; `make fix` writes.
+# Everything Python needs is installed into .venv; Rust builds share one target directory.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test verify fix bench docs clean lint lint-rust lint-python test-rust test-python
+
+PYTHON ?= python3
+VENV := $(CURDIR)/.venv
+BIN := $(VENV)/bin
+RUST := $(shell find src benches tests -name '*.rs' 2>/dev/null)
+PYTHON_CODE := python tests notebooks
+
+help:
+	@echo 'make demo     a Raft cluster under faults: a short report, plots in ./out'
+	@echo 'make test     every test, Rust and Python'
+	@echo 'make verify   every lint, then every test; changes no file'
+	@echo 'make fix      format, and repair what the linters can'
+	@echo 'make bench    benchmarks of the engine and of the protocols'
+	@echo 'make docs     the API reference of the crate'
+
+demo: $(VENV)/built
+	$(BIN)/python -m distlab --out out
+
+# The native module is built first, so that the summaries of the two test runners come last.
+test: $(VENV)/built test-rust test-python
+
+verify: $(VENV)/built lint test
+
+# --- the environment ---------------------------------------------------------------------------------
+
+$(VENV)/bin/maturin:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo 'distlab needs Python 3.11 or newer: make PYTHON=/path/to/python3.11'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet 'maturin>=1.7,<2'
+
+# An editable install: Python files are used in place, so only Rust changes lead here again.
+$(VENV)/built: $(VENV)/bin/maturin Cargo.toml Cargo.lock pyproject.toml $(filter src/%,$(RUST))
+	env -u CONDA_PREFIX VIRTUAL_ENV=$(VENV) $(BIN)/maturin develop --locked --profile wheel --extras dev
+	touch $@
+
+# --- lints -------------------------------------------------------------------------------------------
+
+lint: lint-rust lint-python
+
+lint-rust:
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --features python -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
+
+lint-python: $(VENV)/built
+	$(BIN)/ruff check $(PYTHON_CODE)
+	$(BIN)/ruff format --check $(PYTHON_CODE)
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest distlab._core
+
+# --- tests -------------------------------------------------------------------------------------------
+
+# nextest does not run the examples in the documentation, hence the second line.
+test-rust:
+	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked; \
+	  else cargo test --locked --lib --tests; fi
+	cargo test --locked --doc
+
+test-python: $(VENV)/built
+	$(BIN)/python -m pytest
+
+# --- the rest ----------------------------------------------------------------------------------------
+
+fix: $(VENV)/built
+	cargo fmt
+	$(BIN)/ruff check --fix $(PYTHON_CODE)
+	$(BIN)/ruff format $(PYTHON_CODE)
+
+bench:
+	cargo bench --locked
+
+docs:
+	cargo doc --locked --no-deps
+
+clean:
+	cargo clean
+	rm -rf $(VENV) out

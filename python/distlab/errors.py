@@ -1,0 +1,282 @@
+"""Everything that can go wrong, as exceptions that carry their data.
+
+All derive from :class:`DistlabError`; those about bad arguments also from the builtin one would expect
+(``ValueError``, ``TypeError``, ``KeyError``). Every one can be pickled, so it survives a process pool.
+"""
+
+from __future__ import annotations
+
+import pickle
+import reprlib
+from typing import Any
+
+__all__ = [
+    "BudgetExceeded",
+    "ClusterBusy",
+    "ClusterHalted",
+    "DistlabError",
+    "HandlerError",
+    "InternalError",
+    "InvariantViolation",
+    "LivelockError",
+    "ParameterError",
+    "ParameterTypeError",
+    "SaveFileError",
+    "SerializationError",
+    "UnknownNode",
+]
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = 60
+
+
+class DistlabError(Exception):
+    """The base of every error of this package.
+
+    Examples
+    --------
+    >>> import distlab as dl
+    >>> issubclass(dl.UnknownNode, dl.DistlabError)
+    True
+    """
+
+    __module__ = "distlab"
+
+
+def _portable(value: Any) -> Any:
+    """The value itself, or its repr where it cannot be pickled."""
+    try:
+        pickle.dumps(value)
+    except Exception:
+        return repr(value)
+    return value
+
+
+class _AboutParameter(DistlabError):
+    """An argument, or a part of one, that is not what it should be.
+
+    Attributes
+    ----------
+    parameter : str
+        Which one, as a path: ``network.loss``, ``message['term'][3]``.
+    value : object
+        What was given.
+    allowed : str
+        What would be right.
+    problem : str or None
+        What is wrong, where "expected ..., got ..." does not say it.
+    """
+
+    __module__ = "distlab"
+
+    def __init__(self, parameter: str, value: Any = None, allowed: str = "", problem: str | None = None) -> None:
+        super().__init__(parameter, value, allowed, problem)
+        self.parameter = parameter
+        self.value = value
+        self.allowed = allowed
+        self.problem = problem
+
+    def __str__(self) -> str:
+        text = self.problem or f"expected {self.allowed}, got {_short.repr(self.value)}"
+        return f"{self.parameter}: {text}" if self.parameter else text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.parameter, _portable(self.value), self.allowed, self.problem)
+
+
+class ParameterError(_AboutParameter, ValueError):
+    """An argument of the right type with a value that is not allowed.
+
+    Examples
+    --------
+    >>> import distlab as dl
+    >>> str(dl.ParameterError("loss", 1.5, "a number from 0 to 1"))
+    'loss: expected a number from 0 to 1, got 1.5'
+    """
+
+    __module__ = "distlab"
+
+
+class ParameterTypeError(_AboutParameter, TypeError):
+    """An argument of the wrong type."""
+
+    __module__ = "distlab"
+
+
+class SerializationError(_AboutParameter, TypeError):
+    """A value that cannot be kept as data: sent, written to disk, or saved."""
+
+    __module__ = "distlab"
+
+
+class UnknownNode(DistlabError, KeyError):
+    """There is no node of that name.
+
+    Attributes
+    ----------
+    node : object
+        The name that was asked for.
+    known : tuple of str
+        The names there are.
+    """
+
+    __module__ = "distlab"
+
+    def __init__(self, node: Any, known: tuple[str, ...] = ()) -> None:
+        super().__init__(node, tuple(known))
+        self.node = node
+        self.known = tuple(known)
+
+    def __str__(self) -> str:
+        names = ", ".join(self.known[:20]) + (", ..." if len(self.known) > 20 else "")
+        return f"no node {_short.repr(self.node)}; there are: {names}" if names else f"no node {_short.repr(self.node)}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (_portable(self.node), self.known)
+
+
+class SaveFileError(DistlabError, ValueError):
+    """A saved cluster that cannot be read: damaged, cut short, or of another version."""
+
+    __module__ = "distlab"
+
+
+class HandlerError(DistlabError, RuntimeError):
+    """A node written in Python was used in a way that cannot work.
+
+    For example: a context kept and used after its handler returned, or a message for a node that has no
+    ``on_message``. An exception that a handler raises itself is not wrapped: it surfaces as it is.
+    """
+
+    __module__ = "distlab"
+
+
+class InvariantViolation(DistlabError, AssertionError):
+    """An invariant that was watched does not hold.
+
+    Attributes
+    ----------
+    invariant : str
+        Its name.
+    detail : str
+        What was seen, in words.
+    seed : int
+        The seed of the run.
+    step : int
+        How many events had been handled.
+    time : float
+        When, in seconds of simulated time.
+    trace : object
+        What happened until then, if a trace was recorded.
+    replay : str or None
+        The one line that runs it again.
+    """
+
+    __module__ = "distlab"
+
+    def __init__(
+        self,
+        invariant: str,
+        detail: str = "",
+        seed: int = 0,
+        step: int = 0,
+        time: float = 0.0,
+        trace: Any = None,
+        replay: str | None = None,
+    ) -> None:
+        super().__init__(invariant, detail, seed, step, time)
+        self.invariant = invariant
+        self.detail = detail
+        self.seed = seed
+        self.step = step
+        self.time = time
+        self.trace = trace
+        self.replay = replay
+
+    def __str__(self) -> str:
+        text = f"{self.invariant}: {self.detail} (seed {self.seed}, step {self.step}, t = {self.time:.9g} s)"
+        return f"{text}\nreplay: {self.replay}" if self.replay else text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        data = (self.invariant, self.detail, self.seed, self.step, self.time)
+        return type(self), (*data, _portable(self.trace), self.replay)
+
+
+class LivelockError(DistlabError, RuntimeError):
+    """Too many events at one instant: something reacts to itself without letting time pass.
+
+    Attributes
+    ----------
+    node : str
+        The node the last of these events was for.
+    event : str
+        What the event was.
+    """
+
+    __module__ = "distlab"
+
+    def __init__(self, node: str, event: str = "", detail: str = "") -> None:
+        super().__init__(node, event, detail)
+        self.node = node
+        self.event = event
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return self.detail or f"time stands still: node {self.node!r} keeps reacting to {self.event} at one instant"
+
+
+class BudgetExceeded(DistlabError, RuntimeError):
+    """A limit of the configuration was reached (events, messages in flight, memory).
+
+    Attributes
+    ----------
+    limit : str
+        Its name.
+    detail : str
+        What was reached, and by whom, in words.
+    """
+
+    __module__ = "distlab"
+
+    def __init__(self, limit: str, detail: str = "") -> None:
+        super().__init__(limit, detail)
+        self.limit = limit
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return self.detail or f"the limit {self.limit!r} was reached"
+
+
+class ClusterBusy(DistlabError, RuntimeError):
+    """The cluster is running, in another thread or further up in this one's calls."""
+
+    __module__ = "distlab"
+
+
+class ClusterHalted(DistlabError, RuntimeError):
+    """The cluster was stopped by an internal error and cannot go on; a fork or a save from before can."""
+
+    __module__ = "distlab"
+
+
+class InternalError(DistlabError, RuntimeError):
+    """A defect of distlab itself, caught before it could do harm.
+
+    Attributes
+    ----------
+    detail : str
+        What the engine said.
+    seed : int or None
+        The seed of the run, to reproduce it.
+    """
+
+    __module__ = "distlab"
+
+    def __init__(self, detail: str, seed: int | None = None) -> None:
+        super().__init__(detail, seed)
+        self.detail = detail
+        self.seed = seed
+
+    def __str__(self) -> str:
+        seed = "" if self.seed is None else f" (seed {self.seed})"
+        return f"{self.detail}{seed}; this is a defect of distlab: please report it"

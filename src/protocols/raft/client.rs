@@ -1,0 +1,185 @@
+//! A client: carries out operations exactly once, whoever leads and whatever gets lost.
+//!
+//! A lane carries one operation at a time:
+//! ```text
+//!             .--NotLeader with a hint: to the hinted server [on_response]--.
+//!             v                                                             |
+//!  idle --> asking ----------------------------------------------------------
+//!   ^  [begin]   |  ^--no answer, or no (new) hint: to any server [on_timer]
+//!   '------------'
+//!      Answer [on_response]
+//! ```
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Node;
+use super::config::{ClientConfig, ReadMode};
+use super::disk::Write;
+use super::log::{Command, Session};
+use super::message::{Call, Msg, Reply, Response, Timer};
+use crate::machines::store::Op;
+use crate::sim::{Cx, NodeId, OpId, Status};
+
+/// A client. All but `config` is volatile: a new one needs nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// How it is set up.
+    pub config: ClientConfig,
+    /// The server that answered last.
+    #[serde(default)]
+    pub leader: Option<NodeId>,
+    /// Its lanes.
+    #[serde(default)]
+    lanes: Vec<Lane>,
+    /// Lanes on which nothing is under way, the next to be used last.
+    #[serde(default)]
+    idle: Vec<u32>,
+    /// Operations for which there is no lane yet.
+    #[serde(default)]
+    queue: VecDeque<(OpId, Op)>,
+}
+
+/// One operation after the other.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Lane {
+    /// The name of its latest operation.
+    seq: u64,
+    /// That operation, until it is answered.
+    asking: Option<Asking>,
+}
+
+/// An operation under way.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Asking {
+    op: OpId,
+    msg: Msg,
+    /// Whom it was sent to last.
+    server: NodeId,
+    /// Whether that server was another's hint. One hint in a row is believed: servers that point at each
+    /// other would send it round in circles.
+    hinted: bool,
+}
+
+impl Client {
+    /// A client before its first start.
+    pub fn new(config: ClientConfig) -> Self {
+        Self { config, leader: None, lanes: Vec::new(), idle: Vec::new(), queue: VecDeque::new() }
+    }
+
+    pub(super) fn on_start(&mut self, cx: &mut Cx<'_, Node>) {
+        cx.write(Write::Incarnation(cx.disk().incarnation + 1));
+    }
+
+    pub(super) fn on_call(&mut self, cx: &mut Cx<'_, Node>, op: OpId, call: Call) {
+        let refuse = |reason: &'static str| Reply::Refused { reason: reason.into() };
+        match call {
+            Call::Execute { .. } | Call::Propose { .. } if self.config.servers.is_empty() => {
+                cx.reply_at_once(op, refuse("no servers to ask"));
+            }
+            Call::Execute { op: store } | Call::Propose { op: store } => self.begin(cx, op, store),
+            Call::ProposeBatch { .. } | Call::Read { .. } => cx.reply_at_once(op, refuse("not a server")),
+        }
+    }
+
+    pub(super) fn on_message(&mut self, cx: &mut Cx<'_, Node>, from: NodeId, msg: Msg) {
+        match msg {
+            Msg::Response { lane, seq, result } => self.on_response(cx, from, lane, seq, result),
+            _ => cx.note("request to a client", 0),
+        }
+    }
+
+    /// Nobody has answered, or nobody knew more: anybody may.
+    pub(super) fn on_timer(&mut self, cx: &mut Cx<'_, Node>, timer: Timer) {
+        let Timer::Retry(lane) = timer else { return };
+        let Some(asking) = self.asking(lane) else { return };
+        let silent = asking.server;
+        if self.leader == Some(silent) {
+            self.leader = None;
+        }
+        let server = self.any_server(cx);
+        self.ask(cx, lane, server, false);
+    }
+
+    pub(super) fn status(&self) -> Status {
+        let outstanding = (self.lanes.len() - self.idle.len() + self.queue.len()) as i64;
+        vec![("outstanding", outstanding.into()), ("leader", self.leader.map(|id| i64::from(id.0)).into())]
+    }
+
+    /// Puts an operation on a free lane, or in the queue.
+    fn begin(&mut self, cx: &mut Cx<'_, Node>, op: OpId, store: Op) {
+        let lane = match self.idle.pop() {
+            Some(lane) => lane,
+            None if self.lanes.len() < self.config.max_lanes.max(1) as usize => {
+                // A client that comes up again has forgotten its lanes: its names go on above the old ones.
+                let seq = u64::from(cx.disk().incarnation) << 32;
+                self.lanes.push(Lane { seq, asking: None });
+                (self.lanes.len() - 1) as u32
+            }
+            None => return self.queue.push_back((op, store)),
+        };
+        let (id, mode) = (cx.id, self.config.read_mode);
+        let server = self.leader.unwrap_or_else(|| self.any_server(cx));
+        let slot = &mut self.lanes[lane as usize];
+        slot.seq += 1;
+        let seq = slot.seq;
+        let msg = if store.is_read() && mode != ReadMode::Log {
+            Msg::Query { lane, seq, mode, op: Arc::new(store) }
+        } else {
+            let session = Some(Session { client: id, lane, seq });
+            Msg::Request { command: Arc::new(Command::Apply { session, op: store }) }
+        };
+        slot.asking = Some(Asking { op, msg, server, hinted: false });
+        self.ask(cx, lane, server, false);
+    }
+
+    /// Sends a lane's operation to `server`, and waits for the answer.
+    fn ask(&mut self, cx: &mut Cx<'_, Node>, lane: u32, server: NodeId, hinted: bool) {
+        let retry = self.config.retry;
+        let Some(asking) = self.asking(lane) else { return };
+        (asking.server, asking.hinted) = (server, hinted);
+        cx.send(server, asking.msg.clone());
+        cx.arm(Timer::Retry(lane), retry);
+    }
+
+    fn on_response(&mut self, cx: &mut Cx<'_, Node>, from: NodeId, lane: u32, seq: u64, result: Response) {
+        let Some(slot) = self.lanes.get_mut(lane as usize) else { return };
+        if slot.seq != seq || slot.asking.is_none() {
+            return; // answered before
+        }
+        match result {
+            Response::Answer(answer) => {
+                let Some(asking) = slot.asking.take() else { return };
+                self.leader = Some(from);
+                self.idle.push(lane);
+                cx.disarm(Timer::Retry(lane));
+                cx.reply(asking.op, Reply::Executed { answer });
+                if let Some((op, store)) = self.queue.pop_front() {
+                    self.begin(cx, op, store);
+                }
+            }
+            Response::NotLeader { hint } => {
+                if self.leader == Some(from) {
+                    self.leader = None;
+                }
+                // An answer of a server asked earlier says nothing about the one asked now.
+                let current = self.asking(lane).is_some_and(|asking| asking.server == from && !asking.hinted);
+                match hint {
+                    Some(server) if current => self.ask(cx, lane, server, true),
+                    _ => {} // the retry timer asks somebody else
+                }
+            }
+        }
+    }
+
+    fn asking(&mut self, lane: u32) -> Option<&mut Asking> {
+        self.lanes.get_mut(lane as usize)?.asking.as_mut()
+    }
+
+    fn any_server(&self, cx: &mut Cx<'_, Node>) -> NodeId {
+        let servers = &self.config.servers;
+        servers[cx.choose(servers.len() as u32) as usize]
+    }
+}

@@ -1,0 +1,147 @@
+//! What a node is told when it is set up, and the ways to set it up wrong on purpose.
+use serde::{Deserialize, Serialize};
+
+use crate::machines::store::MachineKind;
+use crate::sim::{NodeId, Span, Time};
+
+const MILLISECOND: Time = 1_000_000;
+
+/// How a server is set up. Only the voters must be given.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The servers whose votes and copies count.
+    pub voters: Vec<NodeId>,
+    /// How long a server waits for a leader before it runs for leader itself.
+    #[serde(default = "election_timeout")]
+    pub election_timeout: Span,
+    /// How often a leader is heard.
+    #[serde(default = "heartbeat")]
+    pub heartbeat: Time,
+    /// Whether a leader begins its term with an entry that does nothing, so that it can commit at once.
+    #[serde(default = "yes")]
+    pub noop: bool,
+    /// How many entries one AppendEntries carries at most.
+    #[serde(default = "max_entries")]
+    pub max_entries: u32,
+    /// How many AppendEntries with entries may be under way to one server at once.
+    #[serde(default = "max_inflight")]
+    pub max_inflight: u32,
+    /// What the log drives.
+    #[serde(default)]
+    pub machine: MachineKind,
+    /// Whether a client's repeated command is recognized and answered from memory.
+    #[serde(default = "yes")]
+    pub sessions: bool,
+    /// The rule this server breaks: for testing the tests.
+    #[serde(default)]
+    pub mutant: Option<Mutant>,
+}
+
+/// How a client is set up. Only the servers must be given.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientConfig {
+    /// Whom it may ask.
+    pub servers: Vec<NodeId>,
+    /// How long it waits for an answer before it asks somebody else.
+    #[serde(default = "retry")]
+    pub retry: Span,
+    /// How its reads are served.
+    #[serde(default)]
+    pub read_mode: ReadMode,
+    /// How many operations it has under way at once; the others queue.
+    #[serde(default = "max_lanes")]
+    pub max_lanes: u32,
+}
+
+/// How a read is served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadMode {
+    /// Through the log, like a write.
+    #[default]
+    Log,
+    /// By the leader, once a majority has confirmed that it still is one.
+    ReadIndex,
+    /// By whoever is asked, from what it has: possibly stale.
+    Local,
+}
+
+impl Config {
+    /// The usual setting for `voters`.
+    pub fn new(voters: Vec<NodeId>) -> Self {
+        Self {
+            voters,
+            election_timeout: election_timeout(),
+            heartbeat: heartbeat(),
+            noop: true,
+            max_entries: max_entries(),
+            max_inflight: max_inflight(),
+            machine: MachineKind::default(),
+            sessions: true,
+            mutant: None,
+        }
+    }
+}
+
+impl ClientConfig {
+    /// The usual setting for a client of `servers`.
+    pub fn new(servers: Vec<NodeId>) -> Self {
+        Self { servers, retry: retry(), read_mode: ReadMode::default(), max_lanes: max_lanes() }
+    }
+}
+
+fn election_timeout() -> Span {
+    Span { min: 150 * MILLISECOND, max: 300 * MILLISECOND }
+}
+fn heartbeat() -> Time {
+    50 * MILLISECOND
+}
+fn retry() -> Span {
+    Span { min: 100 * MILLISECOND, max: 200 * MILLISECOND }
+}
+fn yes() -> bool {
+    true
+}
+fn max_entries() -> u32 {
+    256
+}
+fn max_inflight() -> u32 {
+    256
+}
+fn max_lanes() -> u32 {
+    1024
+}
+
+/// A rule to break. Each names the one line that guards it, by `self.breaks(..)` next to the rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mutant {
+    /// Grants a vote to everybody who asks, however often in a term.
+    VoteTwice,
+    /// Grants a vote without comparing logs.
+    NoLogCheck,
+    /// Lets the granted vote leave before it is on disk.
+    VoteBeforeSync,
+    /// Wins elections with half of the votes.
+    MinorityQuorum,
+    /// Commits an entry of an earlier term because it is on a majority.
+    CommitOldTerm,
+    /// As a leader counts its own copy before it is on disk.
+    CountBeforeSync,
+    /// As a follower acknowledges entries before they are on disk.
+    AckBeforeSync,
+    /// As a follower takes the leader's commit index for its own whole log.
+    CommitBeyondMatch,
+    /// As a follower keeps entries that conflict with the leader's.
+    NoTruncate,
+    /// As a follower drops whatever follows the entries of a message, even of a late one.
+    TruncateAlways,
+    /// Accepts entries without checking what comes before them.
+    NoConsistencyCheck,
+    /// Executes a repeated command again.
+    NoDedup,
+    /// Serves a confirmed read without confirming.
+    ReadWithoutRound,
+}

@@ -1,0 +1,315 @@
+//! What must hold after every step.
+//!
+//! | invariant | paper | TLA+ (raft.tla, Ongaro; names of Vanlightly's variants) |
+//! |---|---|---|
+//! | ElectionSafety | figure 3; 5.2 | `MoreThanOneLeader`, `NoTwoLeadersInSameTerm` |
+//! | LeaderAppendOnly | figure 3; 5.3 | `LeaderLogsAppendOnly` |
+//! | LogMatching | figure 3; 5.3 | `NoLogDivergence` |
+//! | LeaderCompleteness | figure 3; 5.4 | `LeaderHasAllAckedValues` |
+//! | StateMachineSafety | figure 3; 5.4.3 | `CommittedEntriesReachMajority`, `ConsistentCommit` |
+//! | Monotonic | figure 2: terms, commitIndex and lastApplied only increase | `MonotonicTerm` |
+//! | VoteOnce | figure 2: one vote a term, kept on stable storage | `VotesGrantedOnce` |
+//! | StateOrdering | figure 2: lastApplied <= commitIndex <= last index | `CommitIndexBounds` |
+//!
+//! A check costs what the step changed. Every log that was ever seen, from its beginning to some entry, has
+//! a number: two logs agree up to an index exactly if they have the same number there. So whether a leader
+//! has everything that was committed, and whether two servers apply the same, is one comparison.
+//!
+//! What is on a disk but not yet durable may be lost, and then a term or a vote falls back, harmlessly: nobody
+//! has heard of it. A vote that a candidate has counted was heard.
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use super::{Chunked, Command, Disk, Entry, Node, Role, Server, Write};
+use crate::sim::{self, Broken, NodeId, Step, StepKind, View};
+
+/// What the invariants remember.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Monitor {
+    nodes: Vec<Seen>,
+    prefixes: Prefixes,
+    /// What was committed, by index less one.
+    committed: Chunked<Committed>,
+    /// Who led which term.
+    leaders: BTreeMap<u64, NodeId>,
+    /// In which term whose vote was counted, and for whom.
+    votes: BTreeMap<(u64, NodeId), NodeId>,
+}
+
+/// A node after its last step.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Seen {
+    incarnation: u32,
+    term: u64,
+    voted_for: Option<NodeId>,
+    /// The latest term in which its vote was counted.
+    heard: u64,
+    commit: u64,
+    applied: u64,
+    leading: bool,
+    /// The numbers of its log up to every entry.
+    log: Chunked<Prefix>,
+}
+
+/// The number of a log up to some entry; 0 is the empty log.
+type Prefix = u32;
+
+/// What was committed at an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Committed {
+    prefix: Prefix,
+    /// The term in which it was.
+    term: u64,
+}
+
+impl sim::Monitor<Node> for Monitor {
+    const INVARIANTS: &'static [&'static str] = &[
+        "ElectionSafety",
+        "LeaderAppendOnly",
+        "LogMatching",
+        "LeaderCompleteness",
+        "StateMachineSafety",
+        "Monotonic",
+        "VoteOnce",
+        "StateOrdering",
+    ];
+
+    fn check(&mut self, view: &View<'_, Node>, step: &Step<'_, Node>, report: &mut Vec<Broken>) {
+        let Some(node) = (view.get)(step.node) else { return };
+        let server = match node.state {
+            Some(Node::Client(_)) => return,
+            Some(Node::Server(server)) => Some(server),
+            None => None,
+        };
+        if self.nodes.len() < view.len as usize {
+            self.nodes.resize_with(view.len as usize, Seen::default);
+        }
+        if self.nodes[step.node.index()].incarnation != node.incarnation {
+            let seen = &mut self.nodes[step.node.index()];
+            (seen.incarnation, seen.commit, seen.applied, seen.leading) = (node.incarnation, 0, 0, false);
+        }
+        let leads = server.is_some_and(|server| matches!(server.role, Role::Leader(_)));
+        self.check_vote(step, node.disk, report);
+        let rewritten = self.check_log(step, node.disk, leads, report);
+        if let Some(server) = server {
+            self.check_progress(step, node.disk, server, rewritten, report);
+            self.check_election(step.node, node.disk, server, leads, report);
+        }
+        let seen = &mut self.nodes[step.node.index()];
+        (seen.term, seen.voted_for, seen.leading) = (node.disk.term, node.disk.voted_for, leads);
+    }
+}
+
+impl Monitor {
+    fn check_vote(&mut self, step: &Step<'_, Node>, disk: &Disk, report: &mut Vec<Broken>) {
+        let (id, seen) = (step.node.0, &mut self.nodes[step.node.index()]);
+        if step.kind == StepKind::Edited {
+            seen.heard = 0;
+            return;
+        }
+        let floor = if step.kind == StepKind::Crash { seen.heard } else { seen.term };
+        if disk.term < floor {
+            report.push(broken("Monotonic", format!("the term of node {id} falls from {floor} to {}", disk.term)));
+        }
+        let kept = seen.voted_for.is_none() || seen.voted_for == disk.voted_for;
+        if step.kind == StepKind::Handler && disk.term == seen.term && !kept {
+            let (term, old, new) = (disk.term, seen.voted_for, disk.voted_for);
+            report.push(broken("VoteOnce", format!("node {id} changes its vote of term {term}: {old:?}, {new:?}")));
+        }
+    }
+
+    /// Numbers what is new in a log. Returns the first index that is.
+    fn check_log(
+        &mut self,
+        step: &Step<'_, Node>,
+        disk: &Disk,
+        leads: bool,
+        report: &mut Vec<Broken>,
+    ) -> u64 {
+        let (mut from, mut removed) = (u64::MAX, false);
+        (step.writes)(&mut |write| {
+            if let Write::Splice { from: start, entries } = write {
+                from = from.min(*start);
+                removed |= !entries.is_empty();
+            }
+        });
+        if step.kind == StepKind::Edited {
+            from = disk.log.first_index();
+        }
+        let seen = &mut self.nodes[step.node.index()];
+        if from == u64::MAX {
+            return from;
+        }
+        if removed && step.kind == StepKind::Handler && leads && seen.leading && seen.term == disk.term {
+            let detail = format!("leader {} of term {} removes its entry {from}", step.node.0, disk.term);
+            report.push(broken("LeaderAppendOnly", detail));
+        }
+        seen.log.truncate((from - 1) as usize);
+        let mut prefix = seen.log.last().copied().unwrap_or(0);
+        for (index, entry) in (from..).zip(disk.log.iter_from(from)) {
+            prefix = match self.prefixes.number(index, prefix, entry) {
+                Ok(prefix) => prefix,
+                Err(prefix) => {
+                    let what = format!("entry {index} of term {}", entry.term);
+                    let detail = format!("{what} of node {} differs, or follows others, elsewhere", step.node.0);
+                    report.push(broken("LogMatching", detail));
+                    prefix
+                }
+            };
+            seen.log.push(prefix);
+        }
+        from
+    }
+
+    fn check_progress(
+        &mut self,
+        step: &Step<'_, Node>,
+        disk: &Disk,
+        server: &Server,
+        rewritten: u64,
+        report: &mut Vec<Broken>,
+    ) {
+        let (id, seen) = (step.node.0, &mut self.nodes[step.node.index()]);
+        let (commit, applied, last) = (server.commit, server.applied, disk.log.last_index());
+        if step.kind == StepKind::Handler && (commit < seen.commit || applied < seen.applied) {
+            let (old, new) = ((seen.commit, seen.applied), (commit, applied));
+            report.push(broken("Monotonic", format!("commit, applied of node {id} fall from {old:?} to {new:?}")));
+        }
+        if !(applied <= commit && commit <= last) {
+            let detail = format!("node {id}: applied {applied}, commit {commit}, last {last}");
+            report.push(broken("StateOrdering", detail));
+        }
+        let news = commit > seen.commit || rewritten <= commit;
+        (seen.commit, seen.applied) = (commit, applied);
+        if news {
+            self.check_commit(step.node, disk.term, commit.min(last), report);
+        }
+    }
+
+    /// What a node takes for committed is what everybody does, and every later leader has it.
+    fn check_commit(&mut self, node: NodeId, term: u64, commit: u64, report: &mut Vec<Broken>) {
+        let log = &self.nodes[node.index()].log;
+        let known = commit.min(self.committed.len() as u64);
+        let differs = |at: usize| log.get(at) != self.committed.get(at).map(|it| &it.prefix);
+        if known > 0 && differs(known as usize - 1) {
+            let index = (0..known as usize).find(|at| differs(*at)).unwrap_or(0) + 1;
+            let detail = format!("node {} commits an entry {index} that is not the one committed before", node.0);
+            return report.push(broken("StateMachineSafety", detail));
+        }
+        for at in known as usize..commit as usize {
+            let Some(prefix) = log.get(at).copied() else { return };
+            self.committed.push(Committed { prefix, term });
+            for (later, leader) in self.leaders.range(term + 1..) {
+                let seen = &self.nodes[leader.index()];
+                if seen.leading && seen.term == *later && seen.log.get(at) != Some(&prefix) {
+                    report.push(incomplete(*leader, *later, at as u64 + 1));
+                }
+            }
+        }
+    }
+
+    fn check_election(
+        &mut self,
+        node: NodeId,
+        disk: &Disk,
+        server: &Server,
+        leads: bool,
+        report: &mut Vec<Broken>,
+    ) {
+        let (term, seen) = (disk.term, &self.nodes[node.index()]);
+        let elected = leads && !(seen.leading && seen.term == term);
+        if elected || server.role == Role::Candidate {
+            self.count_votes(node, term, server, report);
+        }
+        if !elected {
+            return;
+        }
+        let first = *self.leaders.entry(term).or_insert(node);
+        if first != node {
+            let detail = format!("nodes {} and {} both lead term {term}", first.0, node.0);
+            report.push(broken("ElectionSafety", detail));
+        }
+        let log = &self.nodes[node.index()].log;
+        let earlier = (0..self.committed.len()).rev().find_map(|at| {
+            let it = self.committed.get(at)?;
+            (it.term < term).then_some((at, it.prefix))
+        });
+        if let Some((at, prefix)) = earlier {
+            if log.get(at) != Some(&prefix) {
+                report.push(incomplete(node, term, at as u64 + 1));
+            }
+        }
+    }
+
+    fn count_votes(&mut self, candidate: NodeId, term: u64, server: &Server, report: &mut Vec<Broken>) {
+        for (voter, vote) in server.config.voters.iter().zip(&server.votes) {
+            if *vote != Some(true) {
+                continue;
+            }
+            if let Some(seen) = self.nodes.get_mut(voter.index()) {
+                seen.heard = seen.heard.max(term);
+            }
+            let first = *self.votes.entry((term, *voter)).or_insert(candidate);
+            if first != candidate {
+                let (both, voter) = (format!("{} and {}", first.0, candidate.0), voter.0);
+                report.push(broken("VoteOnce", format!("node {voter} has voted for {both} in term {term}")));
+            }
+        }
+    }
+}
+
+fn broken(invariant: &'static str, detail: String) -> Broken {
+    Broken { invariant: invariant.into(), detail }
+}
+
+fn incomplete(leader: NodeId, term: u64, index: u64) -> Broken {
+    let detail = format!("leader {} of term {term} lacks entry {index}, committed before its term", leader.0);
+    broken("LeaderCompleteness", detail)
+}
+
+/// All logs that were ever seen, as a tree: each entry hangs on what precedes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Prefixes {
+    count: Prefix,
+    /// By index less one; mostly one at each.
+    known: Chunked<SmallVec<[Known; 1]>>,
+}
+
+/// An entry, and what precedes it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Known {
+    prefix: Prefix,
+    before: Prefix,
+    term: u64,
+    command: Arc<Command>,
+}
+
+impl Prefixes {
+    /// The number of the log `before` continued by `entry` at `index`; as an error if another entry of that
+    /// index and term is known.
+    fn number(&mut self, index: u64, before: Prefix, entry: &Entry) -> Result<Prefix, Prefix> {
+        let at = (index - 1) as usize;
+        let known = self.known.get(at).map_or(&[][..], |it| it);
+        // Comparing addresses first spares comparing commands that are one and the same.
+        let same = |it: &&Known| {
+            let equal = Arc::ptr_eq(&it.command, &entry.command) || it.command == entry.command;
+            it.term == entry.term && it.before == before && equal
+        };
+        if let Some(known) = known.iter().find(same) {
+            return Ok(known.prefix);
+        }
+        let first_of_term = known.iter().all(|it| it.term != entry.term);
+        self.count += 1;
+        let new = Known { prefix: self.count, before, term: entry.term, command: entry.command.clone() };
+        while self.known.len() <= at {
+            self.known.push(SmallVec::new());
+        }
+        if let Some(there) = self.known.get_mut(at) {
+            there.push(new);
+        }
+        if first_of_term { Ok(self.count) } else { Err(self.count) }
+    }
+}

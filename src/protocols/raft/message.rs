@@ -1,0 +1,188 @@
+//! What servers and clients say, and what they can be asked.
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::config::ReadMode;
+use super::log::{Command, Entries};
+use crate::machines::store::{Answer, Op};
+use crate::sim::{Label, NodeId};
+
+/// A message. Who sent it stands on the envelope: `leaderId` and `candidateId` of the notes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Msg {
+    /// A candidate asks for a vote.
+    RequestVote {
+        /// Candidate's term.
+        term: u64,
+        /// Index of candidate's last log entry.
+        last_log_index: u64,
+        /// Term of candidate's last log entry.
+        last_log_term: u64,
+    },
+    /// The answer to it.
+    RequestVoteReply {
+        /// The voter's term, for the candidate to update itself.
+        term: u64,
+        /// Whether the candidate has the vote.
+        vote_granted: bool,
+    },
+    /// A leader replicates entries, or only makes itself heard.
+    AppendEntries {
+        /// Leader's term.
+        term: u64,
+        /// Index of the entry immediately before the new ones.
+        prev_log_index: u64,
+        /// Term of that entry.
+        prev_log_term: u64,
+        /// Entries to store; none in a heartbeat.
+        entries: Entries,
+        /// The leader's commit index.
+        leader_commit: u64,
+        /// The latest round of confirmation the leader has begun; the answer repeats it.
+        round: u32,
+    },
+    /// The answer to it.
+    AppendEntriesReply {
+        /// The follower's term, for the leader to update itself.
+        term: u64,
+        /// Whether the follower had the entry before the new ones.
+        success: bool,
+        /// On success the index up to which the logs now agree, else the index at which they do not.
+        index: u64,
+        /// Where they may agree, if they do not: the follower's last entry before `index` whose term is no
+        /// later than what the leader has there.
+        hint_index: u64,
+        /// The term of that entry.
+        hint_term: u64,
+        /// The round of the message answered.
+        round: u32,
+    },
+    /// A client wants a command carried out.
+    Request {
+        /// The command, named by its session.
+        command: Arc<Command>,
+    },
+    /// A client wants to read without the log.
+    Query {
+        /// On which of the client's lanes.
+        lane: u32,
+        /// Which of the lane's operations.
+        seq: u64,
+        /// How the read is to be served.
+        mode: ReadMode,
+        /// What to read.
+        op: Arc<Op>,
+    },
+    /// The answer to a client.
+    Response {
+        /// On which of the client's lanes.
+        lane: u32,
+        /// Which of the lane's operations.
+        seq: u64,
+        /// How it ended.
+        result: Response,
+    },
+}
+
+/// How a client's request ended.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Response {
+    /// It was carried out.
+    Answer(Answer),
+    /// The server cannot serve it: it is no leader, or no longer. Another may know more.
+    NotLeader {
+        /// The leader it knows.
+        hint: Option<NodeId>,
+    },
+}
+
+/// A timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Timer {
+    /// A server has not heard of a leader for long.
+    Election,
+    /// A leader must make itself heard.
+    Heartbeat,
+    /// A client has waited long for an answer on this lane.
+    Retry(u32),
+}
+
+/// What a node can be asked.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Call {
+    /// Of a client: to have an operation carried out, exactly once, whoever leads.
+    Execute {
+        /// The operation.
+        op: Op,
+    },
+    /// Of a server: to replicate an operation, if it leads.
+    Propose {
+        /// The operation.
+        op: Op,
+    },
+    /// Of a server: to replicate some operations at once. The answer is that of the last.
+    ProposeBatch {
+        /// The operations.
+        ops: Vec<Op>,
+    },
+    /// Of a server: to read.
+    Read {
+        /// What to read.
+        op: Op,
+        /// How.
+        mode: ReadMode,
+    },
+}
+
+/// What the asker is told.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// By a client: the operation was carried out.
+    Executed {
+        /// What it gave.
+        answer: Answer,
+    },
+    /// By a server: the operation is committed and applied.
+    Done {
+        /// The index of its entry; of a read, how far it saw.
+        index: u64,
+        /// The term of its entry; of a read, the server's.
+        term: u64,
+        /// What it gave.
+        answer: Answer,
+    },
+    /// By a server that does not lead: it did nothing.
+    NotLeader {
+        /// The leader it knows.
+        hint: Option<NodeId>,
+    },
+    /// By a server that led: another leader's entry has taken the place of the operation's here. It takes
+    /// effect only if some server that still holds it comes to lead.
+    Lost {
+        /// The index of its entry.
+        index: u64,
+        /// The term of its entry.
+        term: u64,
+    },
+    /// The question makes no sense here.
+    Refused {
+        /// Why.
+        reason: Label,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_small() {
+        assert!(size_of::<Msg>() <= 56, "{}", size_of::<Msg>());
+    }
+}

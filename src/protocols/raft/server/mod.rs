@@ -1,0 +1,231 @@
+//! A server: its state, and the way from an input to the part that deals with it.
+mod appending;
+mod election;
+mod proposals;
+mod reads;
+mod replication;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::config::{Config, Mutant};
+use super::disk::{Disk, Write};
+use super::log::{Entry, Session};
+use super::message::{Call, Msg, Reply, Timer};
+use super::progress::Peer;
+use super::replica::Replica;
+use super::Node;
+use crate::sim::{Cx, NodeId, OpId, Span, Status};
+use reads::Reads;
+
+/// A server. All but `config` is volatile: a new one needs nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// How it is set up.
+    pub config: Config,
+    /// What it is in its term.
+    #[serde(default)]
+    pub role: Role,
+    /// The leader of its term, where it knows one.
+    #[serde(default)]
+    pub leader: Option<NodeId>,
+    /// What each voter said to its latest candidacy, in the order of the configuration.
+    #[serde(default)]
+    pub votes: Vec<Option<bool>>,
+    /// Index of the highest entry known to be committed.
+    #[serde(default)]
+    pub commit: u64,
+    /// Index of the highest entry applied. No handler leaves it behind `commit`.
+    #[serde(default)]
+    pub applied: u64,
+    /// What the entries were applied to.
+    #[serde(default)]
+    pub replica: Replica,
+    /// Who waits for which entries, in the order of their indices.
+    #[serde(default)]
+    pub pending: VecDeque<Pending>,
+}
+
+/// What a server is in its term.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Listens to a leader.
+    #[default]
+    Follower,
+    /// Runs for leader.
+    Candidate,
+    /// Leads.
+    Leader(Leader),
+}
+
+/// What only a leader knows; new with every term.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Leader {
+    /// All voters, in the order of the configuration. Of itself it knows how much of its log is durable.
+    pub peers: Vec<Peer>,
+    /// Reads that wait for a majority to confirm that it leads.
+    pub reads: Reads,
+}
+
+/// Somebody who waits for an entry to be applied.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Pending {
+    index: u64,
+    term: u64,
+    asker: Asker,
+}
+
+/// Somebody who has asked for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asker {
+    /// Somebody outside, by a call on this server.
+    Operation(OpId),
+    /// A client, by a message.
+    Session(Session),
+}
+
+impl Server {
+    /// A server before its first start.
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            role: Role::Follower,
+            leader: None,
+            votes: Vec::new(),
+            commit: 0,
+            applied: 0,
+            replica: Replica::default(),
+            pending: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn on_start(&mut self, cx: &mut Cx<'_, Node>) {
+        self.replica = Replica::new(self.config.machine);
+        cx.note("follower", cx.disk().term);
+        self.await_leader(cx);
+    }
+
+    pub(super) fn on_message(&mut self, cx: &mut Cx<'_, Node>, from: NodeId, msg: Msg) {
+        if let Some(term) = term_of(&msg) {
+            self.observe_term(cx, term);
+        }
+        match msg {
+            Msg::RequestVote { term, last_log_index, last_log_term } => {
+                self.on_request_vote(cx, from, term, (last_log_term, last_log_index));
+            }
+            Msg::RequestVoteReply { term, vote_granted } => self.on_vote(cx, from, term, vote_granted),
+            Msg::AppendEntries { .. } => self.on_append_entries(cx, from, msg),
+            Msg::AppendEntriesReply { .. } => self.on_append_entries_reply(cx, from, msg),
+            Msg::Request { command } => self.on_request(cx, from, command),
+            Msg::Query { lane, seq, mode, op } => {
+                self.on_read(cx, Asker::Session(Session { client: from, lane, seq }), mode, op);
+            }
+            Msg::Response { .. } => cx.note("response to a server", 0),
+        }
+    }
+
+    pub(super) fn on_timer(&mut self, cx: &mut Cx<'_, Node>, timer: Timer) {
+        match (timer, &self.role) {
+            (Timer::Election, Role::Follower | Role::Candidate) => self.campaign(cx),
+            (Timer::Heartbeat, Role::Leader(_)) => self.heartbeat(cx),
+            _ => {} // fired by hand out of season
+        }
+    }
+
+    pub(super) fn on_call(&mut self, cx: &mut Cx<'_, Node>, op: OpId, call: Call) {
+        let asker = Asker::Operation(op);
+        match call {
+            Call::Propose { op } | Call::Execute { op } => self.propose(cx, asker, [op].into_iter()),
+            Call::ProposeBatch { ops } if ops.is_empty() => {
+                cx.reply_at_once(op, Reply::Refused { reason: "an empty batch".into() });
+            }
+            Call::ProposeBatch { ops } => self.propose(cx, asker, ops.into_iter()),
+            Call::Read { op: read, .. } if !read.is_read() => {
+                cx.reply_at_once(op, Reply::Refused { reason: "not a read".into() });
+            }
+            Call::Read { op, mode } => self.on_read(cx, asker, mode, op.into()),
+        }
+    }
+
+    pub(super) fn status(&self, disk: &Disk) -> Status {
+        let role = match self.role {
+            Role::Follower => "follower",
+            Role::Candidate => "candidate",
+            Role::Leader(_) => "leader",
+        };
+        let node = |id: Option<NodeId>| id.map(|id| i64::from(id.0)).into();
+        let number = |it: u64| i64::try_from(it).unwrap_or(i64::MAX).into();
+        vec![
+            ("role", role.into()),
+            ("term", number(disk.term)),
+            ("voted_for", node(disk.voted_for)),
+            ("leader", node(self.leader)),
+            ("commit", number(self.commit)),
+            ("applied", number(self.applied)),
+            ("last_index", number(disk.log.last_index())),
+        ]
+    }
+
+    /// Whoever sees a later term than its own adopts it, and follows.
+    fn observe_term(&mut self, cx: &mut Cx<'_, Node>, term: u64) {
+        if term > cx.disk().term {
+            cx.write(Write::Hard { term, voted_for: None });
+            self.leader = None;
+            self.follow(cx);
+        }
+    }
+
+    /// Becomes a follower, of whatever leader the present term has.
+    fn follow(&mut self, cx: &mut Cx<'_, Node>) {
+        match std::mem::take(&mut self.role) {
+            Role::Follower => return,
+            Role::Candidate => {} // its election timer runs already
+            Role::Leader(leader) => {
+                cx.disarm(Timer::Heartbeat);
+                self.await_leader(cx);
+                self.refuse_reads(cx, leader.reads);
+            }
+        }
+        cx.note("follower", cx.disk().term);
+    }
+
+    /// Gives a leader, or a candidate, until the election timeout to be heard. A server whose vote does not
+    /// count never runs for leader, and so has nothing to wait for.
+    fn await_leader(&mut self, cx: &mut Cx<'_, Node>) {
+        if self.config.voters.contains(&cx.id) {
+            cx.arm(Timer::Election, self.config.election_timeout);
+        }
+    }
+
+    fn leader_mut(&mut self) -> Option<&mut Leader> {
+        match &mut self.role {
+            Role::Leader(leader) => Some(leader),
+            _ => None,
+        }
+    }
+
+    fn is_leader(&self) -> bool {
+        matches!(self.role, Role::Leader(_))
+    }
+
+    fn breaks(&self, rule: Mutant) -> bool {
+        self.config.mutant == Some(rule)
+    }
+}
+
+/// The term of a message between servers.
+fn term_of(msg: &Msg) -> Option<u64> {
+    match msg {
+        Msg::RequestVote { term, .. }
+        | Msg::RequestVoteReply { term, .. }
+        | Msg::AppendEntries { term, .. }
+        | Msg::AppendEntriesReply { term, .. } => Some(*term),
+        Msg::Request { .. } | Msg::Query { .. } | Msg::Response { .. } => None,
+    }
+}

@@ -1,0 +1,106 @@
+//! Commands: from whoever asks, through the log, into the state machine, and the answer back.
+use std::sync::Arc;
+
+use super::*;
+use crate::machines::store::{Answer, Op};
+use crate::protocols::raft::log::Command;
+use crate::protocols::raft::message::Response;
+
+impl Server {
+    /// Replicates operations asked for by a call.
+    pub(super) fn propose(
+        &mut self,
+        cx: &mut Cx<'_, Node>,
+        asker: Asker,
+        ops: impl ExactSizeIterator<Item = Op>,
+    ) {
+        let commands = ops.map(|op| Arc::new(Command::Apply { session: None, op }));
+        self.admit(cx, asker, commands);
+    }
+
+    /// A client's command. One that was carried out already is answered from memory.
+    pub(super) fn on_request(&mut self, cx: &mut Cx<'_, Node>, from: NodeId, command: Arc<Command>) {
+        let Command::Apply { session: Some(session), .. } = &*command else {
+            return cx.note("request without a session", 0);
+        };
+        // The answer goes to whoever has sent this; the name in the session is what makes it the same.
+        let asker = Asker::Session(Session { client: from, ..*session });
+        if self.is_leader() && self.remembers() {
+            if let Some(answer) = self.replica.recall(session) {
+                cx.note("answered from memory", session.seq);
+                return self.answer(cx, asker, (self.applied, cx.disk().term), answer);
+            }
+        }
+        self.admit(cx, asker, [command].into_iter());
+    }
+
+    /// Appends commands to the log, if it leads; the asker waits for the last of them.
+    pub(super) fn admit(
+        &mut self,
+        cx: &mut Cx<'_, Node>,
+        asker: Asker,
+        commands: impl ExactSizeIterator<Item = Arc<Command>>,
+    ) {
+        if !self.is_leader() {
+            return self.redirect(cx, asker);
+        }
+        let (term, last) = (cx.disk().term, cx.disk().log.last_index());
+        self.pending.push_back(Pending { index: last + commands.len() as u64, term, asker });
+        let entries: Arc<[Entry]> = commands.map(|command| Entry { term, command }).collect();
+        self.append(cx, entries);
+    }
+
+    /// Applies what is committed, in order, and answers those who waited for it.
+    pub(super) fn apply(&mut self, cx: &mut Cx<'_, Node>) {
+        let once = self.remembers();
+        while self.applied < self.commit {
+            let index = self.applied + 1;
+            // Past the log's end a commit index can only have been set from outside.
+            let Some(entry) = cx.disk().log.entry(index) else { return };
+            let term = entry.term;
+            let answer = self.replica.apply(&entry.command, once);
+            self.applied = index;
+            if self.pending.front().is_some_and(|waiting| waiting.index == index) {
+                let Some(Pending { asker, .. }) = self.pending.pop_front() else { return };
+                self.answer(cx, asker, (index, term), answer);
+            }
+        }
+    }
+
+    /// The entries from `from` on are replaced: whoever waits for them waits in vain. They may still be
+    /// committed, by a server that has them yet, so nobody is told that they failed.
+    pub(super) fn give_up_from(&mut self, cx: &mut Cx<'_, Node>, from: u64) {
+        while self.pending.back().is_some_and(|waiting| waiting.index >= from) {
+            let Some(Pending { index, term, asker }) = self.pending.pop_back() else { return };
+            match asker {
+                Asker::Operation(op) => cx.reply_at_once(op, Reply::Lost { index, term }),
+                Asker::Session(_) => self.redirect(cx, asker), // it asks again, under the same name
+            }
+        }
+    }
+
+    /// An answer is of what is committed, on a majority's disks; so it need not wait for this one's.
+    pub(super) fn answer(&self, cx: &mut Cx<'_, Node>, asker: Asker, at: (u64, u64), answer: Answer) {
+        match asker {
+            Asker::Operation(op) => cx.reply_at_once(op, Reply::Done { index: at.0, term: at.1, answer }),
+            Asker::Session(Session { client, lane, seq }) => {
+                cx.send_at_once(client, Msg::Response { lane, seq, result: Response::Answer(answer) });
+            }
+        }
+    }
+
+    /// Sends an asker on to the leader, if there is one.
+    pub(super) fn redirect(&self, cx: &mut Cx<'_, Node>, asker: Asker) {
+        let hint = self.leader.filter(|leader| *leader != cx.id);
+        match asker {
+            Asker::Operation(op) => cx.reply_at_once(op, Reply::NotLeader { hint }),
+            Asker::Session(Session { client, lane, seq }) => {
+                cx.send_at_once(client, Msg::Response { lane, seq, result: Response::NotLeader { hint } });
+            }
+        }
+    }
+
+    fn remembers(&self) -> bool {
+        self.config.sessions && !self.breaks(Mutant::NoDedup)
+    }
+}

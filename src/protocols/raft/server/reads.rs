@@ -1,0 +1,103 @@
+//! Reads that leave no trace in the log.
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::*;
+use crate::machines::store::Op;
+use crate::protocols::raft::config::ReadMode;
+use crate::protocols::raft::log::Command;
+use crate::protocols::raft::quorum::reached_by;
+
+/// Reads at a leader (ReadIndex, thesis section 6.4). A read begins a round: the next message to every
+/// follower carries its number, and when a majority has answered it, no other server led a later term when
+/// the read arrived. What is committed by then, and so applied, is fresh enough to read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Reads {
+    /// The latest round begun.
+    round: u32,
+    /// Reads by the round that confirms them, in its order.
+    waiting: VecDeque<(u32, Read)>,
+    /// Reads that arrived before the term's first commit: until then the leader does not know what the
+    /// leaders before it have committed.
+    postponed: Vec<Read>,
+}
+
+/// Somebody who wants to read.
+type Read = (Asker, Arc<Op>);
+
+impl Reads {
+    /// The latest round begun.
+    pub fn round(&self) -> u32 {
+        self.round
+    }
+}
+
+impl Server {
+    /// Reads, in the way that is wanted.
+    pub(super) fn on_read(&mut self, cx: &mut Cx<'_, Node>, asker: Asker, mode: ReadMode, op: Arc<Op>) {
+        match mode {
+            ReadMode::Local => self.answer_read(cx, asker, &op),
+            _ if !self.is_leader() => self.redirect(cx, asker),
+            ReadMode::Log => {
+                let session = None; // a read may be repeated
+                let command = Arc::new(Command::Apply { session, op: Arc::unwrap_or_clone(op) });
+                self.admit(cx, asker, [command].into_iter());
+            }
+            ReadMode::ReadIndex if self.breaks(Mutant::ReadWithoutRound) => self.answer_read(cx, asker, &op),
+            ReadMode::ReadIndex => self.begin_reads(cx, vec![(asker, op)]),
+        }
+    }
+
+    /// Begins a round for `reads`, unless it is too early in the term.
+    fn begin_reads(&mut self, cx: &mut Cx<'_, Node>, reads: Vec<Read>) {
+        let disk = cx.disk();
+        let early = disk.log.term_at(self.commit) != Some(disk.term);
+        let Some(leader) = self.leader_mut() else { return };
+        if early {
+            return leader.reads.postponed.extend(reads);
+        }
+        leader.reads.round += 1;
+        let round = leader.reads.round;
+        leader.reads.waiting.extend(reads.into_iter().map(|read| (round, read)));
+        self.beat(cx);
+        self.serve_confirmed_reads(cx); // one server is its own majority
+    }
+
+    /// The term has its first commit.
+    pub(super) fn begin_postponed_reads(&mut self, cx: &mut Cx<'_, Node>) {
+        let Some(leader) = self.leader_mut() else { return };
+        let reads = std::mem::take(&mut leader.reads.postponed);
+        if !reads.is_empty() {
+            cx.note("postponed reads", reads.len() as u64);
+            self.begin_reads(cx, reads);
+        }
+    }
+
+    /// Answers the reads whose round a majority has confirmed.
+    pub(super) fn serve_confirmed_reads(&mut self, cx: &mut Cx<'_, Node>) {
+        let quorum = self.quorum();
+        let Some(leader) = self.leader_mut() else { return };
+        let begun = leader.reads.round;
+        let answered = leader.peers.iter().map(|peer| if peer.id == cx.id { begun } else { peer.round });
+        let confirmed = reached_by(quorum, answered.map(u64::from));
+        let waiting = &mut leader.reads.waiting;
+        let ready = waiting.partition_point(|(round, _)| u64::from(*round) <= confirmed);
+        let ready: Vec<_> = waiting.drain(..ready).collect();
+        for (_, (asker, op)) in ready {
+            self.answer_read(cx, asker, &op);
+        }
+    }
+
+    /// A leader steps down: the reads it was asked for must be asked of another.
+    pub(super) fn refuse_reads(&mut self, cx: &mut Cx<'_, Node>, reads: Reads) {
+        let waiting = reads.waiting.into_iter().map(|(_, read)| read);
+        for (asker, _) in waiting.chain(reads.postponed) {
+            self.redirect(cx, asker);
+        }
+    }
+
+    fn answer_read(&mut self, cx: &mut Cx<'_, Node>, asker: Asker, op: &Op) {
+        let answer = self.replica.machine.query(op);
+        self.answer(cx, asker, (self.applied, cx.disk().term), answer);
+    }
+}

@@ -1,0 +1,134 @@
+//! Replication, the leader's side: what it sends, what it learns from the answers, when it commits.
+use super::*;
+use crate::protocols::raft::log::{Entries, Log};
+use crate::protocols::raft::quorum::reached_by;
+
+/// A run of the log cut out for one follower: the next one mostly needs the same.
+struct Cut {
+    from: u64,
+    entries: Entries,
+}
+
+impl Cut {
+    /// At most `max` entries of `log` from `from` on.
+    fn at(&mut self, log: &Log, from: u64, max: usize) -> Entries {
+        if self.from != from || self.entries.len() > max || self.entries.is_empty() {
+            *self = Self { from, entries: log.run(from, max) };
+        }
+        self.entries.clone()
+    }
+}
+
+impl Server {
+    /// Puts entries of its own term at the end of its log, and sends everybody what they lack.
+    pub(super) fn append(&mut self, cx: &mut Cx<'_, Node>, entries: impl Into<Entries>) {
+        let mut cut = Cut { from: cx.disk().log.last_index() + 1, entries: entries.into() };
+        cx.write(Write::Splice { from: cut.from, entries: cut.entries.clone() });
+        self.replicate_to_all(cx, &mut cut);
+        self.count_own_copy(cx);
+    }
+
+    /// A leader's own copy counts, like any other, when it is on disk. The followers need not wait for that.
+    fn count_own_copy(&mut self, cx: &mut Cx<'_, Node>) {
+        let index = cx.disk().log.last_index();
+        if cx.durable() || self.breaks(Mutant::CountBeforeSync) {
+            let own = self.leader_mut().and_then(|it| it.peers.iter_mut().find(|peer| peer.id == cx.id));
+            if own.is_some_and(|own| own.acknowledged(index)) {
+                self.advance_commit(cx);
+            }
+        } else {
+            let (term, hint_index, hint_term, round) = (cx.disk().term, 0, 0, 0);
+            let reply = Msg::AppendEntriesReply { term, success: true, index, hint_index, hint_term, round };
+            cx.send(cx.id, reply);
+        }
+    }
+
+    fn replicate_to_all(&mut self, cx: &mut Cx<'_, Node>, cut: &mut Cut) {
+        for i in 0..self.config.voters.len() {
+            self.replicate(cx, i, cut);
+        }
+    }
+
+    /// Sends one server what it lacks, as far as its window allows.
+    fn replicate(&mut self, cx: &mut Cx<'_, Node>, peer: usize, cut: &mut Cut) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        let (window, max) = (self.config.max_inflight.max(1) as usize, self.config.max_entries.max(1) as usize);
+        let peer = &mut leader.peers[peer];
+        while peer.id != cx.id && peer.next_index <= cx.disk().log.last_index() && peer.may_send(window) {
+            let disk = cx.disk();
+            let entries = cut.at(&disk.log, peer.next_index, max);
+            let msg = append_entries(disk, peer, entries.clone(), self.commit, leader.reads.round());
+            peer.sent(entries.len());
+            // True whatever our own disk keeps: the term is durable since the election, and the followers'
+            // copies count for themselves.
+            cx.send_at_once(peer.id, msg);
+        }
+    }
+
+    pub(super) fn heartbeat(&mut self, cx: &mut Cx<'_, Node>) {
+        cx.arm(Timer::Heartbeat, Span::exactly(self.config.heartbeat));
+        self.beat(cx);
+    }
+
+    /// Makes itself heard: an AppendEntries without entries. It checks the logs like any other, so its
+    /// answer also tells what got lost on the way, and confirms the present round of reads.
+    pub(super) fn beat(&mut self, cx: &mut Cx<'_, Node>) {
+        let Role::Leader(leader) = &self.role else { return };
+        for peer in leader.peers.iter().filter(|peer| peer.id != cx.id) {
+            let round = leader.reads.round();
+            let msg = append_entries(cx.disk(), peer, Entries::default(), self.commit, round);
+            cx.send_at_once(peer.id, msg);
+        }
+    }
+
+    pub(super) fn on_append_entries_reply(&mut self, cx: &mut Cx<'_, Node>, from: NodeId, msg: Msg) {
+        let Msg::AppendEntriesReply { term, success, index, hint_index, hint_term, round } = msg else { return };
+        let disk = cx.disk();
+        let (current, last) = (disk.term, disk.log.last_index());
+        let Role::Leader(leader) = &mut self.role else { return };
+        if term != current || index > last {
+            return; // of an earlier term of ours: what was acknowledged then may be gone; or made up
+        }
+        let Some(at) = leader.peers.iter().position(|peer| peer.id == from) else { return };
+        let peer = &mut leader.peers[at];
+        let confirmed = round > peer.round;
+        peer.round = peer.round.max(round);
+        if success {
+            if peer.acknowledged(index) {
+                self.advance_commit(cx);
+            }
+        } else if peer.refused(&disk.log, index, hint_index, hint_term) {
+            cx.note("refused", index);
+        }
+        let mut cut = Cut { from: 0, entries: Entries::default() };
+        self.replicate(cx, at, &mut cut);
+        if confirmed {
+            self.serve_confirmed_reads(cx);
+        }
+    }
+
+    /// Commits what a majority has on disk, if it is of the present term: what precedes it is then safe too.
+    /// An entry of an earlier term is not, however many have it (the paper's figure 8).
+    fn advance_commit(&mut self, cx: &mut Cx<'_, Node>) {
+        let Role::Leader(leader) = &self.role else { return };
+        let index = reached_by(self.quorum(), leader.peers.iter().map(|peer| peer.match_index));
+        if index <= self.commit {
+            return;
+        }
+        let disk = cx.disk();
+        if disk.log.term_at(index) == Some(disk.term) || self.breaks(Mutant::CommitOldTerm) {
+            let first_of_term = disk.log.term_at(self.commit) != Some(disk.term);
+            self.commit = index;
+            self.apply(cx);
+            if first_of_term {
+                self.begin_postponed_reads(cx);
+            }
+        }
+    }
+}
+
+fn append_entries(disk: &Disk, peer: &Peer, entries: Entries, leader_commit: u64, round: u32) -> Msg {
+    let prev_log_index = peer.next_index - 1;
+    let prev_log_term = disk.log.term_at(prev_log_index).unwrap_or(0);
+    Msg::AppendEntries { term: disk.term, prev_log_index, prev_log_term, entries, leader_commit, round }
+}
