@@ -4,21 +4,22 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test verify fix bench docs clean lint lint-rust lint-python test-rust test-python
+.PHONY: help demo test verify fix notebooks bench docs clean lint lint-rust lint-python test-rust test-python
 
 PYTHON ?= python3
-VENV := $(CURDIR)/.venv
+VENV := .venv
 BIN := $(VENV)/bin
 RUST := $(shell find src benches tests -name '*.rs' 2>/dev/null)
 PYTHON_CODE := python tests notebooks
 
 help:
-	@echo 'make demo     a Raft cluster under faults: a short report, plots in ./out'
-	@echo 'make test     every test, Rust and Python'
-	@echo 'make verify   every lint, then every test; changes no file'
-	@echo 'make fix      format, and repair what the linters can'
-	@echo 'make bench    benchmarks of the engine and of the protocols'
-	@echo 'make docs     the API reference of the crate'
+	@echo 'make demo       a Raft cluster under faults: a short report, plots in ./out'
+	@echo 'make test       every test, Rust and Python'
+	@echo 'make verify     every lint, then every test; changes no file'
+	@echo 'make fix        format, and repair what the linters can'
+	@echo 'make notebooks  run every notebook and keep what it shows'
+	@echo 'make bench      benchmarks of the engine and of the protocols'
+	@echo 'make docs       the API reference of the crate'
 
 demo: $(VENV)/built
 	$(BIN)/python -m distlab --out out
@@ -34,11 +35,11 @@ $(VENV)/bin/maturin:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo 'distlab needs Python 3.11 or newer: make PYTHON=/path/to/python3.11'; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet 'maturin>=1.7,<2'
+	$(BIN)/python -m pip install --quiet 'maturin>=1.16,<2'
 
 # An editable install: Python files are used in place, so only Rust changes lead here again.
 $(VENV)/built: $(VENV)/bin/maturin Cargo.toml Cargo.lock pyproject.toml $(filter src/%,$(RUST))
-	env -u CONDA_PREFIX VIRTUAL_ENV=$(VENV) $(BIN)/maturin develop --locked --profile wheel --extras dev
+	env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/maturin develop --locked --profile wheel --extras dev
 	touch $@
 
 # --- lints -------------------------------------------------------------------------------------------
@@ -74,6 +75,9 @@ fix: $(VENV)/built
 	cargo fmt
 	$(BIN)/ruff check --fix $(PYTHON_CODE)
 	$(BIN)/ruff format $(PYTHON_CODE)
+
+notebooks: $(VENV)/built
+	for it in notebooks/*.ipynb; do $(BIN)/jupyter execute --inplace --kernel_name=python3 $$it; done
 
 bench:
 	cargo bench --locked

@@ -69,7 +69,9 @@ pub fn live<R>(cx: &mut Cx<'_, PyNode>, body: impl FnOnce() -> R) -> R {
 /// Does something with the context of the handler that runs. No Python code may run inside.
 fn with<R>(body: impl FnOnce(&mut Cx<'_, PyNode>) -> R) -> PyResult<R> {
     if !LIVE.is_set() {
-        return Err(HandlerError::new_err("a context can only be used by the handler it was given to, while it runs"));
+        return Err(HandlerError::new_err(
+            "a context can only be used by the handler it was given to, while it runs",
+        ));
     }
     let (body, result) = (Cell::new(Some(body)), Cell::new(None));
     LIVE.with(|live| {
@@ -79,7 +81,8 @@ fn with<R>(body: impl FnOnce(&mut Cx<'_, PyNode>) -> R) -> PyResult<R> {
 }
 
 fn with_names<R>(body: impl FnOnce(&Names) -> R) -> PyResult<R> {
-    scene(|it| body(&it.names)).ok_or_else(|| HandlerError::new_err("there is no cluster around this handler"))
+    scene(|it| body(&it.names))
+        .ok_or_else(|| HandlerError::new_err("there is no cluster around this handler"))
 }
 
 /// What a handler may read and do; only while it runs.
@@ -169,20 +172,16 @@ impl Context {
     /// Answers an operation. ``outcome`` says whether it took effect: ``"ok"``, ``"fail"``, or ``"info"``
     /// if that cannot be known. The answer leaves when everything written before is durable.
     #[pyo3(signature = (op, value = None, *, outcome = "ok", at_once = false))]
-    fn reply(
-        &self,
-        op: u64,
-        value: Option<&Bound<'_, PyAny>>,
-        outcome: &str,
-        at_once: bool,
-    ) -> PyResult<()> {
+    fn reply(&self, op: u64, value: Option<&Bound<'_, PyAny>>, outcome: &str, at_once: bool) -> PyResult<()> {
         let outcome = match outcome {
             "ok" => Outcome::Ok,
             "fail" => Outcome::Fail,
             "info" => Outcome::Info,
-            _ => return Python::attach(|py| {
-                Err(bad_value("outcome", PyString::new(py, outcome).as_any(), "'ok', 'fail' or 'info'"))
-            }),
+            _ => {
+                return Python::attach(|py| {
+                    Err(bad_value("outcome", PyString::new(py, outcome).as_any(), "'ok', 'fail' or 'info'"))
+                });
+            }
         };
         let value = value.map(|it| Plain::encode(it, "reply")).transpose()?.unwrap_or_default();
         let answer = Answer { outcome, value };

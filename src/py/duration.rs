@@ -35,7 +35,8 @@ pub fn span(value: &Bound<'_, PyAny>, parameter: &str) -> PyResult<Span> {
     if pair.len() != 2 {
         return Err(bad_value(parameter, value, "a duration or a pair (shortest, longest) of durations"));
     }
-    let (min, max) = (nanoseconds(&pair.get_item(0)?, parameter)?, nanoseconds(&pair.get_item(1)?, parameter)?);
+    let (min, max) =
+        (nanoseconds(&pair.get_item(0)?, parameter)?, nanoseconds(&pair.get_item(1)?, parameter)?);
     if min > max {
         return Err(bad_value(parameter, value, "the shorter duration first"));
     }

@@ -14,9 +14,7 @@ use super::context::{Context, Scene, live, scene};
 use super::errors::class::{HandlerError, ParameterTypeError, SerializationError};
 use super::fault;
 use super::plain::{self, Class, Plain, Shape};
-use crate::sim::{
-    Access, Cx, Label, NodeId, OpId, Operation, Outcome, Protocol, Request, Value, Whole,
-};
+use crate::sim::{Access, Cx, Label, NodeId, OpId, Operation, Outcome, Protocol, Request, Value, Whole};
 
 /// A user's object, with at least one of `on_start`, `on_message`, `on_timer`, `on_call`.
 ///
@@ -118,8 +116,11 @@ impl PyNode {
 
     fn from_plain(py: Python<'_>, state: &Plain) -> PyResult<Self> {
         let key = state.class().unwrap_or_default();
-        let Some(class) = plain::named(key).filter(|it| matches!(it.shape, Shape::Node | Shape::Dataclass(_))) else {
-            let problem = format!("the node class {key} is not known here: give it to load(..., nodes=[...])");
+        let Some(class) =
+            plain::named(key).filter(|it| matches!(it.shape, Shape::Node | Shape::Dataclass(_)))
+        else {
+            let problem =
+                format!("the node class {key} is not known here: give it to load(..., nodes=[...])");
             return Err(SerializationError::new_err(("", key.to_owned(), "", problem)));
         };
         let object = plain::new_object(py, &class)?;
@@ -139,8 +140,9 @@ impl PyNode {
         }
         let node = cx.id;
         let called = Python::attach(|py| {
-            let args = scene(|it| args(py, it, it.context.bind(py).clone()))
-                .unwrap_or_else(|| Err(HandlerError::new_err("a node written in Python runs in a Cluster only")))?;
+            let args = scene(|it| args(py, it, it.context.bind(py).clone())).unwrap_or_else(|| {
+                Err(HandlerError::new_err("a node written in Python runs in a Cluster only"))
+            })?;
             live(cx, || self.object.bind(py).call_method1(PyString::intern(py, handler), args).map(drop))
         });
         called.unwrap_or_else(|error| fault::keep(Some(node), error));
@@ -230,7 +232,8 @@ fn deepcopy(object: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     let copy = py.import(intern!(py, "copy"))?.getattr(intern!(py, "deepcopy"))?;
     copy.call1((object,)).map(Bound::unbind).map_err(|cause| {
         let class = object.get_type();
-        let problem = format!("a node is copied when it joins and when a run forks, and this one cannot be: {cause}");
+        let problem =
+            format!("a node is copied when it joins and when a run forks, and this one cannot be: {cause}");
         let error = SerializationError::new_err((class.to_string(), object.clone().unbind(), "", problem));
         error.set_cause(py, Some(cause));
         error

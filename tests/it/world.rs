@@ -1,8 +1,8 @@
 //! The world, with the smallest protocols that show each thing.
 use distlab::sim::{
-    Config, Cx, DiskModel, Distribution, Error, Fault, Invariants, Limits, Monitor, Network, NodeId, OpId,
-    Outcome, PendingKind, Probability, Protocol, RowKind, Span, Step, Time, TraceLevel, View, Weather, Whole,
-    World,
+    Broken, Config, Cx, DiskModel, Distribution, Error, Fault, Invariants, Limits, Monitor, Network, NodeId,
+    OpId, Outcome, PendingKind, Plan, Probability, Protocol, RowKind, Span, Step, Time, TraceLevel, View,
+    Weather, Whole, World, trials,
 };
 use serde::{Deserialize, Serialize};
 
@@ -78,20 +78,12 @@ struct NeverThirteen;
 
 impl Monitor<Probe> for NeverThirteen {
     const INVARIANTS: &'static [&'static str] = &["NeverThirteen"];
-    fn check(
-        &mut self,
-        view: &View<'_, Probe>,
-        step: &Step<'_, Probe>,
-        report: &mut Vec<distlab::sim::Broken>,
-    ) {
+    fn check(&mut self, view: &View<'_, Probe>, step: &Step<'_, Probe>, report: &mut Vec<Broken>) {
         let node = (view.get)(step.node).expect("the node of a step is there");
         if node.disk.0 == 13 {
             let mut undone = Vec::new();
             (step.writes)(&mut |write| undone.push(*write));
-            report.push(distlab::sim::Broken {
-                invariant: "NeverThirteen".into(),
-                detail: format!("it was {undone:?}"),
-            });
+            report.push(Broken { invariant: "NeverThirteen".into(), detail: format!("it was {undone:?}") });
         }
     }
 }
@@ -557,12 +549,12 @@ fn the_trace_tells_who_caused_what() {
 #[test]
 fn trials_are_forks_and_do_not_depend_on_the_number_of_cores() {
     let (world, [a, b, _]) = world(Config::default());
-    let faults = vec![(MS, Fault::Crash { node: b, torn: false }), (3 * MS, Fault::Recover { node: b })];
+    let faults = vec![(10 * MS, Fault::Crash { node: b, torn: false }), (12 * MS, Fault::Recover { node: b })];
     let plan = Plan { faults, messages: vec![(a, b, 1_900)], until_note: "up".into(), deadline: 100 * MS };
     let seeds: Vec<u64> = (0..500).collect();
     let rows = trials(&world, &seeds, &plan).unwrap();
     assert!(
-        rows.iter().all(|it| it.took == Some(3 * MS) && it.node == Some(b)),
+        rows.iter().all(|it| it.took == Some(12 * MS) && it.node == Some(b)),
         "b notes that it is up again"
     );
     for row in rows.iter().step_by(97) {

@@ -280,7 +280,8 @@ impl de::MapAccess<'static> for Entries<'_, '_> {
     fn next_key_seed<T: DeserializeSeed<'static>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
         let Some((key, _)) = self.entries.get(self.next) else { return Ok(None) };
         if let Some(fields) = self.fields {
-            let known = key.cast::<PyString>().is_ok_and(|it| it.to_str().is_ok_and(|it| fields.contains(&it)));
+            let known =
+                key.cast::<PyString>().is_ok_and(|it| it.to_str().is_ok_and(|it| fields.contains(&it)));
             if !known {
                 return Err(Error::wrong_value(key, one_of("only the fields ", fields)));
             }

@@ -244,7 +244,8 @@ pub fn new_object<'py>(py: Python<'py>, class: &Class) -> PyResult<Bound<'py, Py
 
 fn known(key: &str) -> PyResult<Arc<Class>> {
     classes::named(key).ok_or_else(|| {
-        let problem = format!("the class {key} is not known here: import it, or give it to load(..., nodes=[...])");
+        let problem =
+            format!("the class {key} is not known here: import it, or give it to load(..., nodes=[...])");
         SerializationError::new_err((String::new(), key.to_owned(), String::new(), problem))
     })
 }
@@ -510,7 +511,8 @@ impl Reader<'_> {
             }
         };
         self.descend()?;
-        let items: Result<Value, Damaged> = (0..n).map(|_| self.history_value()).collect::<Result<Vec<_>, _>>().map(Value::from_iter);
+        let items: Result<Value, Damaged> =
+            (0..n).map(|_| self.history_value()).collect::<Result<Vec<_>, _>>().map(Value::from_iter);
         self.depth -= 1;
         items
     }

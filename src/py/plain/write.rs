@@ -3,9 +3,7 @@ use std::cell::Cell;
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{
-    PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple,
-};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple};
 
 use super::classes::{self, Class, Shape};
 use super::read::tag;
@@ -217,7 +215,9 @@ impl Writer {
                 for name in fields {
                     let name = name.bind(py);
                     self.text(tag::TEXT, name)?;
-                    at(it.getattr(name).map_err(Into::into).and_then(|it| self.value(&it)), || format!(".{name}"))?;
+                    at(it.getattr(name).map_err(Into::into).and_then(|it| self.value(&it)), || {
+                        format!(".{name}")
+                    })?;
                 }
             }
             Shape::NamedTuple => {
@@ -336,4 +336,3 @@ fn shown(it: &Bound<'_, PyAny>) -> String {
     let text = it.repr().map_or_else(|_| it.get_type().to_string(), |it| it.to_string_lossy().into_owned());
     if text.chars().count() <= 40 { text } else { text.chars().take(37).chain("...".chars()).collect() }
 }
-

@@ -1,0 +1,38 @@
+"""Pictures of a run, with matplotlib.
+
+Every function takes data (columns of numpy arrays, or the object that has them) and an optional ``ax``, and
+returns the ``ax`` it drew on; without one it makes a figure of its own. Times are in seconds. Colours can be
+told apart by colour-blind readers and in print.
+
+matplotlib is imported by the first call that draws: ``pip install 'distlab[plot]'``.
+
+- :func:`latency_cdf`, :func:`latency_series`, :func:`throughput`: what the clients saw;
+- :func:`timeline`: which node led when, in which term;
+- :func:`spacetime`: who said what to whom, message by message;
+- :func:`election_figure`: how long a cluster is without a leader, against published results.
+"""
+
+from __future__ import annotations
+
+from ._columns import FaultInterval, fault_intervals, role_changes
+from ._elections import RAFT_FIGURE_16_RANDOMNESS, RAFT_FIGURE_16_TIMEOUT, election_figure
+from ._load import latency_cdf, latency_series, throughput
+from ._spacetime import TooManyArrows, spacetime
+from ._style import MissingExtra
+from ._timeline import timeline
+
+__all__ = [
+    "RAFT_FIGURE_16_RANDOMNESS",
+    "RAFT_FIGURE_16_TIMEOUT",
+    "FaultInterval",
+    "MissingExtra",
+    "TooManyArrows",
+    "election_figure",
+    "fault_intervals",
+    "latency_cdf",
+    "latency_series",
+    "role_changes",
+    "spacetime",
+    "throughput",
+    "timeline",
+]
