@@ -15,7 +15,8 @@ macro_rules! union {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
-        #[allow(missing_docs)] // a variant is what its protocol says it is
+        // A variant is what its protocol says it is, and as large.
+        #[allow(missing_docs, clippy::large_enum_variant)]
         pub enum $Name { $($(#[$own])* $Own,)* $($Variant($inner)),* }
     };
 }

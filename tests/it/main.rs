@@ -1,4 +1,5 @@
 //! Everything that is tested from outside of the crate, as one binary.
 #![allow(missing_docs)]
+mod raft;
 mod tidy;
 mod world;

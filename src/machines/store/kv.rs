@@ -66,7 +66,9 @@ impl Kv {
             Op::Get { key } => Answer::Value(self.get(key)),
             Op::Scan { key, count } => {
                 let from = self.0.range::<Arc<str>, _>(key..);
-                Answer::Pairs(from.take(*count as usize).map(|(key, value)| (key.clone(), value.clone())).collect())
+                Answer::Pairs(
+                    from.take(*count as usize).map(|(key, value)| (key.clone(), value.clone())).collect(),
+                )
             }
             _ => Answer::Refused(Refusal::Unsupported),
         }

@@ -237,11 +237,10 @@ impl Monitor {
             let it = self.committed.get(at)?;
             (it.term < term).then_some((at, it.prefix))
         });
-        if let Some((at, prefix)) = earlier {
-            if log.get(at) != Some(&prefix) {
+        if let Some((at, prefix)) = earlier
+            && log.get(at) != Some(&prefix) {
                 report.push(incomplete(node, term, at as u64 + 1));
             }
-        }
     }
 
     fn count_votes(&mut self, candidate: NodeId, term: u64, server: &Server, report: &mut Vec<Broken>) {

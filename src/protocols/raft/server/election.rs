@@ -15,16 +15,16 @@ impl Server {
         self.votes = vec![None; self.config.voters.len()];
         self.await_leader(cx);
 
-        let log = &cx.disk().log;
+        let (me, log) = (cx.id, &cx.disk().log);
         let (last_log_index, last_log_term) = (log.last_index(), log.last_term());
-        for voter in self.config.voters.iter().filter(|voter| **voter != cx.id) {
+        for voter in self.config.voters.iter().filter(|voter| **voter != me) {
             cx.send(*voter, Msg::RequestVote { term, last_log_index, last_log_term });
         }
         // Its own vote is a vote like any other: it counts when it is on disk.
         if cx.durable() {
             self.count_vote(cx, own, true);
         } else {
-            cx.send(cx.id, Msg::RequestVoteReply { term, vote_granted: true });
+            cx.send(me, Msg::RequestVoteReply { term, vote_granted: true });
         }
     }
 

@@ -19,7 +19,7 @@ use super::progress::Peer;
 use super::replica::Replica;
 use super::Node;
 use crate::sim::{Cx, NodeId, OpId, Span, Status};
-use reads::Reads;
+pub use reads::Reads;
 
 /// A server. All but `config` is volatile: a new one needs nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -25,12 +25,11 @@ impl Server {
         };
         // The answer goes to whoever has sent this; the name in the session is what makes it the same.
         let asker = Asker::Session(Session { client: from, ..*session });
-        if self.is_leader() && self.remembers() {
-            if let Some(answer) = self.replica.recall(session) {
+        if self.is_leader() && self.remembers()
+            && let Some(answer) = self.replica.recall(session) {
                 cx.note("answered from memory", session.seq);
                 return self.answer(cx, asker, (self.applied, cx.disk().term), answer);
             }
-        }
         self.admit(cx, asker, [command].into_iter());
     }
 

@@ -74,8 +74,8 @@ impl Server {
     /// answer also tells what got lost on the way, and confirms the present round of reads.
     pub(super) fn beat(&mut self, cx: &mut Cx<'_, Node>) {
         let Role::Leader(leader) = &self.role else { return };
-        for peer in leader.peers.iter().filter(|peer| peer.id != cx.id) {
-            let round = leader.reads.round();
+        let (me, round) = (cx.id, leader.reads.round());
+        for peer in leader.peers.iter().filter(|peer| peer.id != me) {
             let msg = append_entries(cx.disk(), peer, Entries::default(), self.commit, round);
             cx.send_at_once(peer.id, msg);
         }
