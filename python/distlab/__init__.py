@@ -34,6 +34,7 @@ from .errors import (
     SerializationError,
     UnknownNode,
 )
+from .experiments import election_times
 from .faults import FaultVerbs, Schedule
 from .network import (
     Constant,
@@ -107,6 +108,7 @@ __all__ = [
     "Workload",
     "Zipf",
     "__version__",
+    "election_times",
     "load",
     "plot",
 ]

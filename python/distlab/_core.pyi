@@ -87,6 +87,9 @@ class World:
         They may name each other. All are added, or none.
         """
 
+    def start_nodes(self) -> None:
+        """Every node that was added and has not come up yet comes up now, in the order of adding."""
+
     @property
     def seed(self) -> int:
         """Where all chance comes from."""
@@ -280,6 +283,14 @@ class Context:
         """Mark a situation worth seeing in traces and counting over runs."""
 
     def __deepcopy__(self, _memo: Any) -> Context: ...
+
+def trials(world: World, seeds: NDArray[np.uint64], plan: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """The same situation under many seeds, each in a fork of ``world``, on all cores.
+
+    ``plan``: ``faults`` as (after ns, fault), ``messages`` sent at the beginning as (src, dst, message),
+    ``until_note``: what ends a trial when it is noted, ``deadline`` in ns. Returns a row a seed, in order:
+    ``took_ns`` (-1: the deadline came first), ``node`` (who noted it; -1), ``events, sent, fingerprint``.
+    """
 
 def nanoseconds(value: _Duration, parameter: str = "duration") -> int:
     """A duration in nanoseconds: float seconds, text like ``"150ms"``, or a ``timedelta``."""

@@ -21,7 +21,7 @@ use engine::{Engine, guarded};
 
 /// A deterministic world of nodes.
 #[pyclass(frozen, module = "distlab._core", name = "World")]
-pub struct PyWorld(Engine);
+pub struct PyWorld(pub(in crate::py) Engine);
 
 type Object<'py> = Bound<'py, PyAny>;
 
@@ -47,6 +47,10 @@ impl PyWorld {
             inner.scene.names.truncate(before);
         }
         spawned
+    }
+
+    fn start_nodes(&self, py: Python<'_>) -> PyResult<()> {
+        self.0.enter(py, World::start_nodes)
     }
 
     #[getter]
