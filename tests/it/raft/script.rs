@@ -325,12 +325,14 @@ impl Stage {
 
     fn show_log(&mut self, id: NodeId) {
         let log = &self.seen().node(id).disk().log;
-        let lines: Vec<_> = (1..).zip(log.iter_from(1)).map(|(index, entry)| show_entry(index, entry)).collect();
+        let lines: Vec<_> =
+            (1..).zip(log.iter_from(1)).map(|(index, entry)| show_entry(index, entry)).collect();
         lines.iter().for_each(|line| writeln!(self.output, "{line}").unwrap());
     }
 
     fn show_progress(&mut self, id: NodeId) {
-        let Some(Node::Server(Server { role: Role::Leader(leader), .. })) = self.seen().node(id).state() else {
+        let Some(Node::Server(Server { role: Role::Leader(leader), .. })) = self.seen().node(id).state()
+        else {
             return writeln!(self.output, "no leader").unwrap();
         };
         let lines = leader.peers.iter().map(|peer| {
@@ -382,8 +384,10 @@ fn describe(from: NodeId, to: NodeId, msg: &Msg) -> String {
             format!("RequestVoteReply T{term} {}", if *vote_granted { "granted" } else { "refused" })
         }
         Msg::AppendEntries { term, prev_log_index, prev_log_term, entries, leader_commit, .. } => {
-            let entries: Vec<_> =
-                (prev_log_index + 1..).zip(entries.iter()).map(|(index, entry)| show_entry(index, entry)).collect();
+            let entries: Vec<_> = (prev_log_index + 1..)
+                .zip(entries.iter())
+                .map(|(index, entry)| show_entry(index, entry))
+                .collect();
             let prev = format!("prev {prev_log_index}:T{prev_log_term}");
             format!("AppendEntries T{term} {prev} commit {leader_commit} [{}]", entries.join(", "))
         }
