@@ -13,7 +13,7 @@
 //! | `drop …`, `duplicate …` | loses or doubles it |
 //! | `stabilize lost=n1,n2` | delivers until nothing is left, except to and from some |
 //! | `sync n0` | completes a sync of the disk |
-//! | `crash n0`, `recover n0` | |
+//! | `crash n0 torn=true`, `recover n0` | |
 //! | `status`, `log n0`, `progress n0`, `pending`, `ops` | shows |
 //! | `watch A B`, `unwatch` | which invariants to look at |
 use std::collections::BTreeMap;
@@ -144,7 +144,9 @@ impl Stage {
             }),
             "stabilize" => self.stabilize(words),
             "sync" => self.world().complete_write(words.node(1)),
-            "crash" => self.world().apply(&Fault::Crash { node: words.node(1), torn: false }),
+            "crash" => self
+                .world()
+                .apply(&Fault::Crash { node: words.node(1), torn: words.named.contains_key("torn") }),
             "recover" => {
                 self.world().apply(&Fault::Recover { node: words.node(1) })?;
                 self.show_notes();
