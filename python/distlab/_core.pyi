@@ -310,14 +310,6 @@ class Context:
 
     def __deepcopy__(self, _memo: Any) -> Context: ...
 
-def trials(world: World, seeds: NDArray[np.uint64], plan: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    """The same situation under many seeds, each in a fork of ``world``, on all cores.
-
-    ``plan``: ``faults`` as (after ns, fault), ``messages`` sent at the beginning as (src, dst, message),
-    ``until_note``: what ends a trial when it is noted, ``deadline`` in ns. Returns a row a seed, in order:
-    ``took_ns`` (-1: the deadline came first), ``node`` (who noted it; -1), ``events, sent, fingerprint``.
-    """
-
 def nanoseconds(value: _Duration, parameter: str = "duration") -> int:
     """A duration in nanoseconds: float seconds, text like ``"150ms"``, or a ``timedelta``."""
 
