@@ -166,13 +166,13 @@ class World:
     def step(self) -> bool:
         """Let the next thing happen. False: there is nothing left to happen."""
 
-    def run_until(self, time_ns: int | None, progress: Callable[[int, int], object] | None = None) -> int:
+    def run_until(self, time_ns: int | None, progress: Callable[[int, int], Any] | None = None) -> int:
         """Let everything up to a time happen; None: until nothing is left. The number of events.
 
         ``progress(now_ns, events)`` is called now and then.
         """
 
-    def run_while(self, goes_on: Callable[[], object], deadline_ns: int | None = None) -> bool:
+    def run_while(self, goes_on: Callable[[], Any], deadline_ns: int | None = None) -> bool:
         """Run while ``goes_on()`` is true, asked before each event. False: time or events ran out."""
 
     def run_op(self, op: int, deadline_ns: int | None = None) -> bool:
