@@ -6,6 +6,7 @@ mod persistence;
 mod replication;
 mod safety;
 mod script;
+mod storm;
 
 use distlab::machines::store::Op;
 use distlab::protocols::raft::{Call, Client, ClientConfig, Config, Disk, Node, Reply, Role, Server};
@@ -122,20 +123,26 @@ impl Cluster {
         self.apply(Fault::Heal);
         self.apply(Fault::Weather { from: None, to: None, weather: Default::default() });
         for node in self.servers.clone() {
+            self.apply(Fault::Resume { node });
             self.recover(node);
+            self.apply(Fault::ClockDrift { node, ppb: 0 });
+            self.apply(Fault::DiskSlow { node, factor: 1.0, extra: 0 });
         }
     }
 
-    /// With all faults over: one leader comes, everything it has is committed, and all logs become equal.
-    pub fn converges(&mut self, within: Time) {
-        let agreed = |it: &Self| {
-            let Some(leader) = it.leader() else { return false };
-            let last = it.disk(leader).log.last_index();
-            it.servers.iter().all(|id| {
-                it.disk(*id).log == it.disk(leader).log && it.server(*id).is_some_and(|it| it.applied == last)
-            })
+    /// Whether there is a leader, everybody has its log, and has applied all of it.
+    pub fn agreed(&self) -> bool {
+        let Some(leader) = self.leader() else { return false };
+        let log = &self.disk(leader).log;
+        let same = |id: &NodeId| {
+            self.disk(*id).log == *log && self.server(*id).is_some_and(|it| it.applied == log.last_index())
         };
-        assert!(self.run_until(within, agreed), "the servers do not come to agree: {}", self.describe());
+        self.servers.iter().all(same)
+    }
+
+    /// With all faults over: the servers come to agree, and so do their state machines.
+    pub fn converges(&mut self) {
+        assert!(self.run_until(20 * SECOND, Self::agreed), "no agreement: {}", self.describe());
         let first = &self.server(self.servers[0]).unwrap().replica;
         assert!(self.servers.iter().all(|id| self.server(*id).unwrap().replica == *first));
     }

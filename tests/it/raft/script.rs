@@ -13,7 +13,7 @@
 //! | `drop …`, `duplicate …` | loses or doubles it |
 //! | `stabilize lost=n1,n2` | delivers until nothing is left, except to and from some |
 //! | `sync n0` | completes a sync of the disk |
-//! | `crash n0`, `recover n0` | |
+//! | `crash n0 torn=true`, `recover n0` | |
 //! | `status`, `log n0`, `progress n0`, `pending`, `ops` | shows |
 //! | `watch A B`, `unwatch` | which invariants to look at |
 use std::collections::BTreeMap;
@@ -144,7 +144,9 @@ impl Stage {
             }),
             "stabilize" => self.stabilize(words),
             "sync" => self.world().complete_write(words.node(1)),
-            "crash" => self.world().apply(&Fault::Crash { node: words.node(1), torn: false }),
+            "crash" => self
+                .world()
+                .apply(&Fault::Crash { node: words.node(1), torn: words.named.contains_key("torn") }),
             "recover" => {
                 self.world().apply(&Fault::Recover { node: words.node(1) })?;
                 self.show_notes();
@@ -325,12 +327,14 @@ impl Stage {
 
     fn show_log(&mut self, id: NodeId) {
         let log = &self.seen().node(id).disk().log;
-        let lines: Vec<_> = (1..).zip(log.iter_from(1)).map(|(index, entry)| show_entry(index, entry)).collect();
+        let lines: Vec<_> =
+            (1..).zip(log.iter_from(1)).map(|(index, entry)| show_entry(index, entry)).collect();
         lines.iter().for_each(|line| writeln!(self.output, "{line}").unwrap());
     }
 
     fn show_progress(&mut self, id: NodeId) {
-        let Some(Node::Server(Server { role: Role::Leader(leader), .. })) = self.seen().node(id).state() else {
+        let Some(Node::Server(Server { role: Role::Leader(leader), .. })) = self.seen().node(id).state()
+        else {
             return writeln!(self.output, "no leader").unwrap();
         };
         let lines = leader.peers.iter().map(|peer| {
@@ -382,8 +386,10 @@ fn describe(from: NodeId, to: NodeId, msg: &Msg) -> String {
             format!("RequestVoteReply T{term} {}", if *vote_granted { "granted" } else { "refused" })
         }
         Msg::AppendEntries { term, prev_log_index, prev_log_term, entries, leader_commit, .. } => {
-            let entries: Vec<_> =
-                (prev_log_index + 1..).zip(entries.iter()).map(|(index, entry)| show_entry(index, entry)).collect();
+            let entries: Vec<_> = (prev_log_index + 1..)
+                .zip(entries.iter())
+                .map(|(index, entry)| show_entry(index, entry))
+                .collect();
             let prev = format!("prev {prev_log_index}:T{prev_log_term}");
             format!("AppendEntries T{term} {prev} commit {leader_commit} [{}]", entries.join(", "))
         }
