@@ -78,7 +78,7 @@ fix: $(VENV)/built
 	$(BIN)/ruff format $(PYTHON_CODE)
 
 notebooks: $(VENV)/built
-	for it in notebooks/*.ipynb; do $(BIN)/jupyter execute --inplace --kernel_name=python3 $$it; done
+	UPDATE=1 $(BIN)/python -m pytest tests/test_notebooks.py
 
 bench:
 	cargo bench --locked

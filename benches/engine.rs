@@ -51,7 +51,8 @@ fn bounce_with_full_trace(bencher: Bencher, messages: u32) {
 fn bare_heap(bencher: Bencher, messages: u64) {
     let mut rng = Rng::stream(7, Purpose::Link, 0, 1);
     let mut latency = move || rng.within(Span { min: 500_000, max: 1_500_000 });
-    let mut heap: BinaryHeap<_> = (0..messages).map(|number| Reverse((latency(), number, [number; 6]))).collect();
+    let mut heap: BinaryHeap<_> =
+        (0..messages).map(|number| Reverse((latency(), number, [number; 6]))).collect();
     let mut number = messages;
     bencher.counter(ItemsCount::new(EVENTS)).bench_local(|| {
         for _ in 0..EVENTS {

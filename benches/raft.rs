@@ -1,7 +1,7 @@
 //! Raft through the whole simulator: network, disk, timers, the union of all protocols.
 use distlab::machines::store::Op;
-use distlab::protocols::AnyNode;
 use distlab::protocols::AnyCall;
+use distlab::protocols::AnyNode;
 use distlab::protocols::raft::{self, Call, Role, Server};
 use distlab::sim::{Config, Invariants, NodeId, OpId, Time, TraceLevel, World};
 use divan::Bencher;
@@ -33,13 +33,17 @@ impl Cluster {
             Some(AnyNode::Raft(raft::Node::Server(server))) => matches!(server.role, Role::Leader(_)),
             _ => false,
         };
-        world.run_while(Time::MAX, u64::MAX, &mut 0, |world| !voters.iter().any(|&id| leads(world, id))).unwrap();
+        world
+            .run_while(Time::MAX, u64::MAX, &mut 0, |world| !voters.iter().any(|&id| leads(world, id)))
+            .unwrap();
         let leader = *voters.iter().find(|&&id| leads(&world, id)).unwrap();
         Self { world, leader, key: "k".into() }
     }
 
     fn until_answered(&mut self, op: OpId) {
-        self.world.run_while(Time::MAX, u64::MAX, &mut 0, |world| world.op(op).unwrap().answer.is_none()).unwrap();
+        self.world
+            .run_while(Time::MAX, u64::MAX, &mut 0, |world| world.op(op).unwrap().answer.is_none())
+            .unwrap();
     }
 
     fn put(&self, value: u64) -> Op {
@@ -88,7 +92,9 @@ fn one_by_one_with_invariants(bencher: Bencher, size: u32) {
 
 #[divan::bench(args = SIZES)]
 fn one_by_one_with_full_trace(bencher: Bencher, size: u32) {
-    bench(bencher, size, Config { trace: TraceLevel::Full, ..Config::default() }, false, |it| it.one_by_one(COMMANDS));
+    bench(bencher, size, Config { trace: TraceLevel::Full, ..Config::default() }, false, |it| {
+        it.one_by_one(COMMANDS)
+    });
 }
 
 #[divan::bench(args = SIZES)]
@@ -103,7 +109,9 @@ fn in_batches_with_invariants(bencher: Bencher, size: u32) {
 
 #[divan::bench(args = SIZES)]
 fn in_batches_with_full_trace(bencher: Bencher, size: u32) {
-    bench(bencher, size, Config { trace: TraceLevel::Full, ..Config::default() }, false, |it| it.in_batches(COMMANDS));
+    bench(bencher, size, Config { trace: TraceLevel::Full, ..Config::default() }, false, |it| {
+        it.in_batches(COMMANDS)
+    });
 }
 
 /// Forking a world of five nodes whose logs have 10,000 entries each, put there one by one.

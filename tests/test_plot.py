@@ -210,6 +210,20 @@ def test_faults_are_paired_with_their_ends():
     assert dl.plot.fault_intervals(made.columns())[0].end == float("inf")
 
 
+def test_nodes_that_break_together_are_one_fault():
+    made = TraceMaker(["a", "b", "c", "d", "e"])
+    for node in range(5):
+        made.row(1.0, "crash", node, label="crash")
+        made.row(2.0, "fault", node, label="recover")
+        made.row(2.0, "start", node, label="start")
+    made.row(3.0, "pause", 0)
+    made.row(3.0, "pause", 1)
+    assert dl.plot.fault_intervals(made.columns(), 4.0) == [
+        (1.0, 2.0, "5 nodes crashed"),
+        (3.0, 4.0, "a, b paused"),
+    ]
+
+
 def test_timeline_shows_who_led_in_which_term_and_no_client():
     rows = dl.plot.role_changes(made_trace())
     ax = dl.plot.timeline(rows, until=0.6)
@@ -250,6 +264,7 @@ def test_windows_nodes_and_labels_choose_messages():
     trace = made_trace()
     assert len(arrows(dl.plot.spacetime(trace, (0.15, 0.20), labels=["vote"]))) == 4
     assert len(arrows(dl.plot.spacetime(trace, (0.44, 0.47), nodes=["n3", "n1"]))) == 2
+    assert "leader" not in texts(dl.plot.spacetime(trace, notes=["candidate"]))
     ax = dl.plot.spacetime(trace, nodes=["n3", "n1"])
     assert [it.get_text() for it in ax.get_yticklabels()] == ["n3", "n1"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 
 import distlab as dl
+
+from .plot._style import duration
 
 CRASH, PARTITION, POWER_FAILURE, END = 4.0, 9.0, 15.0, 20.0
 """When what happens, in seconds of simulated time."""
@@ -27,7 +30,7 @@ def experiment(seed: int) -> tuple[dl.Raft, dl.Load]:
     >>> from distlab.__main__ import experiment
     >>> raft, load = experiment(seed=1)
     >>> raft.now, load.counts()["fail"]
-    (20.0, 0)
+    (21.0, 0)
     """
     raft = dl.Raft(
         nodes=5,
@@ -43,13 +46,13 @@ def experiment(seed: int) -> tuple[dl.Raft, dl.Load]:
     raft.crash(leader).at(CRASH + LASTS).recover(leader)
     raft.run(until=PARTITION)
     minority = [_leader(raft)]
-    minority += [name for name in raft.servers if name not in minority][:1]
-    raft.partition(minority, [name for name in raft.servers if name not in minority])
+    minority += [name for name in raft.nodes if name not in minority][:1]
+    raft.partition(minority, [name for name in raft.nodes if name not in minority])
     raft.at(PARTITION + LASTS).heal()
     raft.run(until=POWER_FAILURE)
-    for name in raft.servers:
+    for name in raft.nodes:
         raft.crash(name).at(POWER_FAILURE + 1).recover(name)
-    raft.run(until=END)
+    raft.run(until=END + 1)
     return raft, load
 
 
@@ -75,15 +78,14 @@ def report(raft: dl.Raft, load: dl.Load) -> str:
         when, who, term = _next_leader(raft, at)
         quiet = _longest_silence(load, at, at + LASTS)
         lines.append(f"{at:5.1f} s  {what}")
-        lines.append(
-            f"         {who} leads term {term} after {when - at:.3f} s; no answer for {quiet:.3f} s at most"
-        )
+        lines.append(f"         {who} leads term {term} after {duration(when - at)};")
+        lines[-1] += f" no answer for {duration(quiet)} at most"
     counts, metrics = load.counts(), raft.metrics
-    p50, p99, p999 = (1e3 * it for it in load.latency.quantile([0.5, 0.99, 0.999]))
+    p50, p99, p999 = map(duration, load.latency.quantile([0.5, 0.99, 0.999]).tolist())
     lines += [
         "",
         f"operations   {counts['ok']:,} answered, {counts['fail']:,} refused, {counts['info']:,} without an answer",
-        f"latency      p50 {p50:.3g} ms, p99 {p99:.3g} ms, p99.9 {p999:.3g} ms",
+        f"latency      p50 {p50}, p99 {p99}, p99.9 {p999}",
         f"messages     {metrics['sent']:,} sent, {metrics['lost']:,} lost, {metrics['cut']:,} cut off",
         f"invariants   {len(raft.invariants())}, looked at after each of {metrics['events']:,} steps: none broken",
         f"fingerprint  {raft.fingerprint:#018x}",
@@ -117,7 +119,7 @@ def draw(raft: dl.Raft, load: dl.Load, out: Path) -> list[Path]:
         "latency_cdf": dl.plot.latency_cdf(load, by="kind", scale="logit", seed=raft.seed),
         "throughput": dl.plot.throughput(load, faults=faults, seed=raft.seed),
         "election": dl.plot.spacetime(
-            raft.trace, (elected - 0.03, elected + 0.03), nodes=raft.servers, seed=raft.seed
+            raft.trace, (elected - 0.012, elected + 0.006), nodes=raft.nodes, seed=raft.seed
         ),
     }
     out.mkdir(parents=True, exist_ok=True)
@@ -133,6 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=7, help="where all chance comes from (default: 7)")
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder of the plots (default: out)")
     options = parser.parse_args(arguments)
+    os.environ.setdefault("MPLBACKEND", "agg")  # plots go to files, so no window is needed
     began = time.perf_counter()
     raft, load = experiment(options.seed)
     took = time.perf_counter() - began

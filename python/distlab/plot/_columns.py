@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -127,6 +127,14 @@ class Trace:
             names=names,
         )
 
+    def without_notes(self, but: Collection[str] | None) -> Trace:
+        """The same rows, of the notes only those of these labels; None: all."""
+        if but is None:
+            return self
+        keep = (self.kind != "note") | np.isin(self.label, list(but))
+        columns = {name: getattr(self, name)[keep] for name in self.__dataclass_fields__ if name != "names"}
+        return Trace(**columns, names=self.names)
+
     def name(self, node: int) -> str:
         """How a node is called."""
         return self.names[node] if 0 <= node < len(self.names) else f"n{node}"
@@ -170,36 +178,45 @@ def fault_intervals(trace: Any, until: float = math.inf) -> list[FaultInterval]:
     [FaultInterval(start=1.0, end=3.0, label='n0 crashed')]
     """
     rows = Trace.of(trace)
-    found: list[FaultInterval] = []
-    down: dict[int, float] = {}
-    paused: dict[int, float] = {}
-    network: list[tuple[float, str]] = []
+    of_nodes: list[tuple[float, float, str, str]] = []
+    of_all: list[FaultInterval] = []
+    open_nodes: dict[tuple[str, str], float] = {}
+    open_network: list[tuple[float, str]] = []
     for i in np.flatnonzero(np.isin(rows.kind, ["crash", "pause", "resume", "fault", *UP])):
-        time, kind, node, label = (
-            float(rows.time[i]),
-            str(rows.kind[i]),
-            int(rows.node[i]),
-            str(rows.label[i]),
-        )
-        if kind == "crash":
-            down.setdefault(node, time)
-        elif kind in UP and node in down:
-            found.append(FaultInterval(down.pop(node), time, f"{rows.name(node)} crashed"))
-        elif kind == "pause":
-            paused.setdefault(node, time)
-        elif kind == "resume" and node in paused:
-            found.append(FaultInterval(paused.pop(node), time, f"{rows.name(node)} paused"))
-        elif kind == "fault" and label.startswith(_ENDS):
-            found += [FaultInterval(start, time, what) for start, what in network]
-            network.clear()
-        elif kind == "fault" and label.startswith(_BEGINS):
-            network.append((time, label))
-        elif kind == "fault":
-            found.append(FaultInterval(time, time, label))
-    found += [FaultInterval(start, until, f"{rows.name(node)} crashed") for node, start in down.items()]
-    found += [FaultInterval(start, until, f"{rows.name(node)} paused") for node, start in paused.items()]
-    found += [FaultInterval(start, until, what) for start, what in network]
-    return sorted(found)
+        time, kind, label = float(rows.time[i]), str(rows.kind[i]), str(rows.label[i])
+        name = rows.name(int(rows.node[i]))
+        if kind in BREAKS:
+            open_nodes.setdefault((BREAKS[kind], name), time)
+        elif kind in MENDS:
+            what = MENDS[kind]
+            if (what, name) in open_nodes:
+                of_nodes.append((open_nodes.pop((what, name)), time, what, name))
+        elif label.startswith(_ENDS):
+            of_all += [FaultInterval(start, time, what) for start, what in open_network]
+            open_network.clear()
+        elif label.startswith(_BEGINS):
+            open_network.append((time, label))
+        elif label != "recover":  # that shows as the node's start
+            of_all.append(FaultInterval(time, time, label))
+    of_nodes += [(start, until, what, name) for (what, name), start in open_nodes.items()]
+    of_all += [FaultInterval(start, until, what) for start, what in open_network]
+    return sorted(of_all + _together(of_nodes))
+
+
+#: The kinds of row that break a node, and what the node is then; and the kinds that end that.
+BREAKS = {"crash": "crashed", "pause": "paused"}
+MENDS = {"start": "crashed", "recover": "crashed", "resume": "paused"}
+
+
+def _together(faults: Iterable[tuple[float, float, str, str]]) -> list[FaultInterval]:
+    """One interval for what breaks and is mended at the same times on several nodes."""
+    groups: dict[tuple[float, float, str], list[str]] = {}
+    for start, end, what, name in faults:
+        groups.setdefault((start, end, what), []).append(name)
+    return [
+        FaultInterval(start, end, f"{', '.join(names) if len(names) <= 3 else f'{len(names)} nodes'} {what}")
+        for (start, end, what), names in groups.items()
+    ]
 
 
 def role_changes(trace: Any, roles: Iterable[str] = ("follower", "candidate", "leader")) -> dict[str, Any]:

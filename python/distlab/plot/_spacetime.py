@@ -84,6 +84,7 @@ def spacetime(
     nodes: Collection[str] | None = None,
     kinds: Collection[str] = ("timer", "call", "reply", "note"),
     labels: Collection[str] | None = None,
+    notes: Collection[str] | None = None,
     limit: int = 2_000,
     seed: int | None = None,
 ) -> Axes:
@@ -108,6 +109,8 @@ def spacetime(
         Which events at a node to mark: of ``timer, call, reply, write, sync, note``.
     labels : collection of str, optional
         Which kinds of messages to draw; all otherwise.
+    notes : collection of str, optional
+        Which notes to mark; all otherwise.
     limit : int
         How many messages to draw at most.
     seed : int, optional
@@ -146,7 +149,7 @@ def spacetime(
     ax.set(xlim=(begin, end), ylim=(max(len(lanes), 1) - 0.5, -0.5))
     _draw_lanes(ax, rows, lanes, begin, end)
     _draw_messages(ax, messages, lanes)
-    _draw_marks(ax, rows, lanes, begin, end, kinds)
+    _draw_marks(ax, rows.without_notes(notes), lanes, begin, end, kinds)
     ax.set_yticks(range(len(lanes)), [rows.name(node) for node in lanes])
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
