@@ -28,12 +28,14 @@ from .errors import (
     InternalError,
     InvariantViolation,
     LivelockError,
+    ManualModeError,
     ParameterError,
     ParameterTypeError,
     SaveFileError,
     SerializationError,
     UnknownNode,
 )
+from .experiments import election_times
 from .faults import FaultVerbs, Schedule
 from .network import (
     Constant,
@@ -84,6 +86,7 @@ __all__ = [
     "LivelockError",
     "Load",
     "LogNormal",
+    "ManualModeError",
     "Mixture",
     "Network",
     "Node",
@@ -107,6 +110,7 @@ __all__ = [
     "Workload",
     "Zipf",
     "__version__",
+    "election_times",
     "load",
     "plot",
 ]

@@ -139,8 +139,7 @@ class Cluster(FaultVerbs):
         self._world = World(_config(seed, network, disk, service, trace, manual, limits))
         self._agenda: list[tuple[int, int, Callable[[Any], object]]] = []
         self._planned = 0
-        self._world.spawn(dict(nodes))
-        self._settle_if_manual()
+        self._join(nodes)
         if check_invariants is not False:
             self.watch(check_invariants)
 
@@ -282,7 +281,11 @@ class Cluster(FaultVerbs):
     def call(self, node: str, call: Any) -> Op:
         """Ask something of a node, in its own words: what its ``on_call`` is given."""
         op = Op(self, self._world.call(node, call))
-        self._settle_if_manual(op)
+        if self.manual:  # by hand only messages, timers and syncs wait
+            with self._explained():
+                for row in self._world.pending(False):
+                    if row["kind"] == "call":
+                        self._world.deliver(row["id"])
         return op
 
     def inject(self, src: str, dst: str, message: Any) -> Self:
@@ -514,13 +517,11 @@ class Cluster(FaultVerbs):
             self._world.edit(node, state, disk)
         return self
 
-    def _settle_if_manual(self, op: Op | None = None) -> None:
-        """By hand only messages, timers and syncs wait: starts and calls happen as soon as they are made."""
-        if self.manual:
-            with self._explained():
-                for row in self._world.pending(False):
-                    if row["kind"] in ("start", "call"):
-                        self._world.deliver(row["id"])
+    def _join(self, nodes: Mapping[str, Any]) -> None:
+        """Adds nodes, and starts them."""
+        self._world.spawn(dict(nodes))
+        with self._explained():
+            self._world.start_nodes()
 
     # -- the rest -------------------------------------------------------------------------------------
 

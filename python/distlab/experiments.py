@@ -1,101 +1,96 @@
-"""Experiments that published work can be compared with."""
+"""Experiments that repeat one situation many times, on all cores."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import units
-from .errors import ParameterError
+from ._core import nanoseconds, trials
 from .network import Disk, Exponential, Network
 from .raft import Raft
 from .units import Duration
 
-__all__ = ["time_without_leader"]
+__all__ = ["election_times"]
 
 
-def time_without_leader(
-    election_timeout: tuple[Duration, Duration],
+def election_times(
+    timeout: tuple[Duration, Duration] = ("150ms", "300ms"),
+    count: int = 1_000,
     *,
-    trials: int = 1_000,
+    servers: int = 5,
+    latency: object = "1ms",
+    sync: object = Exponential("3ms"),
+    heartbeat: Duration | None = None,
+    unequal_logs: bool = True,
+    deadline: Duration = "1000s",
     seed: int = 0,
-    network: Network | None = None,
-    disk: Disk | None = None,
-    log_lengths: Sequence[int] = (1, 2, 3, 4),
-    give_up: Duration = "120s",
 ) -> NDArray[np.float64]:
-    """How long a Raft cluster is without a leader after a crash: the setup of figure 16 of the Raft paper.
+    """How long a Raft cluster is without a leader after its leader has crashed: the paper's figure 16.
 
-    A leader and as many followers as there are log lengths. In each trial the leader sends heartbeats to all at
-    once and crashes at a random time within the heartbeat interval, which is half of the shortest election
-    timeout. The followers' logs differ in length, so that not all of them can be elected.
+    Every trial begins with a heartbeat that the leader sends to all followers at once, so that their timers
+    start together and split votes are likely; the leader crashes at a random time within its heartbeat
+    interval after that, and the trial ends when another server leads. (Ongaro and Ousterhout 2014, extended
+    version, section 9.3.)
 
     Parameters
     ----------
-    election_timeout : (duration, duration)
-        The range from which election timeouts are drawn.
-    trials : int
-        How many crashes; trial ``i`` is a fork of one cluster with seed ``i``.
+    timeout : (duration, duration)
+        The range of election timeouts.
+    count : int
+        How many trials.
+    servers : int
+        How many servers; one of them is the leader that crashes.
+    latency : Distribution, duration, or pair of durations
+        How long a message takes, one way.
+    sync : Distribution, duration, or pair of durations
+        How long a disk takes until a vote is on it. The paper publishes no distributions, only that a broadcast
+        took about 15 ms; the defaults are two numbers chosen to fit its figure.
+    heartbeat : duration, optional
+        The leader's heartbeat interval; half of the shortest timeout otherwise.
+    unequal_logs : bool
+        Whether the logs differ in length, so that some servers cannot win.
+    deadline : duration
+        When to give up a trial.
     seed : int
-        Of the cluster that is forked, and of the times of the crashes.
-    network, disk : Network, Disk, optional
-        The paper publishes no distribution, only that a broadcast took about 15 ms. By default a message
-        takes 1 ms and a sync an exponential time of mean 3 ms: two numbers, chosen to fit the figure's rows.
-    log_lengths : sequence of int
-        The number of entries in each follower's log.
-    give_up : duration
-        After how long a trial without a leader ends.
+        Trial ``i`` is the fork with seed ``seed * count + i``.
 
     Returns
     -------
-    array of float
-        Seconds without a leader of each trial; nan if there was none in time.
-
-    References
-    ----------
-    D. Ongaro, J. Ousterhout: In Search of an Understandable Consensus Algorithm (extended version), 2014,
-    section 9.3.
+    numpy array of float64
+        Seconds without a leader, one for each trial; nan where the deadline came first.
 
     Examples
     --------
-    >>> from distlab.experiments import time_without_leader
-    >>> times = time_without_leader(("150ms", "300ms"), trials=20)
-    >>> len(times), bool(0.05 < times.min() < times.max() < 2)
-    (20, True)
+    >>> import distlab as dl, numpy as np
+    >>> times = dl.election_times(("150ms", "300ms"), 200, seed=1)
+    >>> bool(0.1 < np.median(times) < 0.3)
+    True
     """
-    shortest = units.seconds(units.span(election_timeout, "election_timeout")["min"])
-    trials = units.count(trials, "trials")
-    heartbeat = shortest / 2
-    cluster = Raft(
-        len(log_lengths) + 1,
-        seed=seed,
-        network=network or Network(latency="1ms"),
-        disk=disk or Disk(sync=Exponential("3ms")),
-        election_timeout=election_timeout,
-        heartbeat=heartbeat,
-        noop=False,
+    units.count(count, "count")
+    units.count(servers, "servers", least=2)
+    shortest = units.span(timeout, "timeout")["min"]
+    beat = shortest // 2 if heartbeat is None else units.positive(heartbeat, "heartbeat")
+    raft = Raft(
+        servers,
+        seed=seed % 2**64,
+        election_timeout=timeout,
+        heartbeat=units.seconds(beat),
+        network=Network(latency=latency),
+        disk=Disk(sync=sync),
         trace="off",
     )
-    if not cluster.run_until(cluster.has_leader, timeout="1000s"):
-        raise ParameterError(
-            "election_timeout", election_timeout, "a range wide enough to elect a first leader"
-        )
-    cluster.run_for(2 * heartbeat)
-    leader = cluster.leader
-    assert leader is not None
-    followers = [name for name in cluster.nodes if name != leader]
-    for name, length in zip(followers, log_lengths, strict=True):
-        cluster.set_state(name, log=[1] * length, leader=leader)
-    crashes = np.random.default_rng(seed).uniform(0.0, heartbeat, trials)
-    return np.array([_trial(cluster, leader, i, float(crashes[i]), give_up) for i in range(trials)])
-
-
-def _trial(cluster: Raft, leader: str, seed: int, crash: float, give_up: Duration) -> float:
-    """Until the crash nobody hears anything more, so the leader may as well go right after its broadcast."""
-    trial = cluster.fork(seed=seed)
-    broadcast = trial.now
-    trial.beat(leader).crash(leader)
-    elected = trial.run_until(trial.has_leader, timeout=give_up)
-    return trial.now - broadcast - crash if elected else float("nan")
+    leader, *followers = raft.nodes
+    messages = []
+    for i, follower in enumerate(followers):
+        length = servers - i if unequal_logs else servers
+        raft.set_state(follower, term=1, voted_for=leader, leader=leader, log=[1] * length)
+        heard = {"term": 1, "prev_log_index": length, "prev_log_term": 1, "entries": [], "leader_commit": 0, "round": 0}
+        messages.append((leader, follower, {"raft": {"append_entries": heard}}))
+    raft.crash(leader)
+    first = seed * count
+    seeds = (np.arange(first, first + count, dtype=object) % 2**64).astype(np.uint64)
+    plan = {"messages": messages, "until_note": "leader", "deadline": nanoseconds(deadline, "deadline")}
+    took = trials(raft._world, seeds, plan)["took_ns"]
+    crashed_after = np.random.Generator(np.random.PCG64(seed)).random(count) * beat
+    return np.where(took < 0, np.nan, (took - crashed_after) / units.SECOND)

@@ -26,8 +26,8 @@ class FaultVerbs:
     def _fault(self, fault: str | Mapping[str, Any]) -> None:
         raise TypeError("a place where faults go")  # pragma: no cover
 
-    def _do(self, kind: str, **fields: Any) -> Self:
-        self._fault({kind: fields} if fields else kind)
+    def _do(self, fault: str, /, **fields: Any) -> Self:
+        self._fault({fault: fields} if fields else fault)
         return self
 
     def crash(self, node: str, *, torn: bool = False) -> Self:

@@ -322,8 +322,7 @@ class Raft(Cluster):
         if name in self._servers:
             raise ParameterError("name", name, "a name that is not a server's")
         if name not in self._world.names:
-            self._world.spawn({name: {"raft": {"client": {"config": self._client_config}}}})
-            self._settle_if_manual()
+            self._join({name: {"raft": {"client": {"config": self._client_config}}}})
         return Client(self, name)
 
     def workload(

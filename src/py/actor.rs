@@ -23,6 +23,7 @@ macro_rules! either {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
+        #[allow(clippy::large_enum_variant)] // nearly all are of the larger kind
         pub enum $Name {
             $($(#[$own])* $Own,)*
             /// Of one of the protocols here.

@@ -213,5 +213,6 @@ impl Context {
 }
 
 fn find(node: &Bound<'_, PyAny>) -> PyResult<NodeId> {
+    with(|_| ())?;
     with_names(|names| names.find(node))?
 }

@@ -232,10 +232,10 @@ fn deepcopy(object: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     let py = object.py();
     let copy = py.import(intern!(py, "copy"))?.getattr(intern!(py, "deepcopy"))?;
     copy.call1((object,)).map(Bound::unbind).map_err(|cause| {
-        let class = object.get_type();
+        let class = object.get_type().name().map(|it| it.to_string()).unwrap_or_default();
         let problem =
             format!("a node is copied when it joins and when a run forks, and this one cannot be: {cause}");
-        let error = SerializationError::new_err((class.to_string(), object.clone().unbind(), "", problem));
+        let error = SerializationError::new_err((class, object.clone().unbind(), "", problem));
         error.set_cause(py, Some(cause));
         error
     })

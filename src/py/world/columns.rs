@@ -7,7 +7,7 @@ use pyo3::types::{PyDict, PyList};
 
 use super::engine::Inner;
 use crate::py::bridge::to_python;
-use crate::sim::{NO_LOAD, NOBODY, NodeId, Outcome, Row, RowKind, Value};
+use crate::sim::{NO_LOAD, NOBODY, NodeId, Outcome, Row, RowKind, Trial, Value};
 
 /// A node as a column shows it: its index; -1 for none.
 fn index(node: NodeId) -> i32 {
@@ -95,6 +95,25 @@ pub fn history<'py>(py: Python<'py>, inner: &Inner, start: usize) -> PyResult<Bo
     columns.set_item("argument", PyList::new(py, argument)?)?;
     columns.set_item("result", PyList::new(py, result)?)?;
     columns.set_item("nodes", PyList::new(py, inner.scene.names.all())?)?;
+    Ok(columns)
+}
+
+/// How each trial went.
+pub fn trials<'py>(py: Python<'py>, rows: &[Trial]) -> PyResult<Bound<'py, PyDict>> {
+    let columns = PyDict::new(py);
+    fn column<'py, T: numpy::Element>(
+        py: Python<'py>,
+        rows: &[Trial],
+        of: impl Fn(&Trial) -> T,
+    ) -> Bound<'py, PyArray1<T>> {
+        PyArray1::from_vec(py, rows.iter().map(of).collect())
+    }
+    columns.set_item("seed", column(py, rows, |it| it.seed))?;
+    columns.set_item("took_ns", column(py, rows, |it| it.took.map_or(-1, |it| it as i64)))?;
+    columns.set_item("node", column(py, rows, |it| it.node.map_or(-1, index)))?;
+    columns.set_item("events", column(py, rows, |it| it.events))?;
+    columns.set_item("sent", column(py, rows, |it| it.sent))?;
+    columns.set_item("fingerprint", column(py, rows, |it| it.fingerprint))?;
     Ok(columns)
 }
 

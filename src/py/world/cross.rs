@@ -7,10 +7,11 @@ use pyo3::types::{PyDict, PyString};
 use super::engine::Inner;
 use crate::py::actor::{Actor, Call, Disk, Msg, Reply, Timer};
 use crate::py::bridge::{from_python, to_python};
+use crate::py::errors::class::HandlerError;
 use crate::py::errors::{bad_type, bad_value};
 use crate::py::node::PyNode;
 use crate::py::plain::Plain;
-use crate::sim::{Input, NodeId, Op, Outcome, Pending, PendingKind, Whole, label};
+use crate::sim::{Input, NodeId, Op, Outcome, Pending, PendingKind, Plan, Time, Whole, label};
 
 type Object<'py> = Bound<'py, PyAny>;
 
@@ -73,6 +74,32 @@ impl Inner {
             (Actor::Theirs(_), Ok(name)) => Ok(Timer::Theirs(Plain::text(name.to_str()?))),
             (Actor::Theirs(_), Err(_)) => Err(bad_type("timer", timer, "the name of a timer")),
         }
+    }
+
+    /// What happens in every trial.
+    pub fn read_plan(
+        &self,
+        until_note: String,
+        deadline: Time,
+        faults: &[(Time, Object<'_>)],
+        messages: &[(Object<'_>, Object<'_>, Object<'_>)],
+    ) -> PyResult<Plan<Actor>> {
+        if self.theirs {
+            let why = "trials run on all cores at once, and nodes written in Python cannot: use sweep";
+            return Err(HandlerError::new_err(why));
+        }
+        let names = &self.scene.names;
+        let fault = |(at, it): &(Time, Object<'_>)| Ok((*at, from_python(it, Some(names), "fault")?));
+        let message = |(from, to, msg): &(Object<'_>, Object<'_>, Object<'_>)| {
+            let (from, to) = (names.find(from)?, names.find(to)?);
+            Ok((from, to, self.read_msg(to, msg)?))
+        };
+        Ok(Plan {
+            faults: faults.iter().map(fault).collect::<PyResult<_>>()?,
+            messages: messages.iter().map(message).collect::<PyResult<_>>()?,
+            until_note,
+            deadline,
+        })
     }
 
     /// Another state for a node, of its own protocol.

@@ -10,6 +10,7 @@ use parking_lot::{Mutex, MutexGuard};
 use pyo3::intern;
 use pyo3::prelude::*;
 
+use super::interrupt::Deferred;
 use crate::py::actor::Actor;
 use crate::py::context::{Scene, in_scene};
 use crate::py::errors::class::{ClusterBusy, ClusterHalted, InternalError};
@@ -102,32 +103,43 @@ impl Engine {
     pub fn run(
         &self,
         py: Python<'_>,
-        mut slice: impl FnMut(&mut World<Actor>, u64) -> Slice + Send,
-        mut between: impl FnMut() -> PyResult<()>,
+        slice: impl FnMut(&mut World<Actor>, u64) -> Slice + Send,
+        between: impl FnMut() -> PyResult<()>,
     ) -> PyResult<()> {
         self.gauge.cancelled.store(false, Ordering::Relaxed);
         let mut inner = self.open()?;
+        let deferred = if inner.theirs { Deferred::begin(py)? } else { Deferred::not() };
+        let ran = self.slices(py, &mut inner, &deferred, slice, between);
+        drop(inner);
+        deferred.finish(py).and(ran)
+    }
+
+    fn slices(
+        &self,
+        py: Python<'_>,
+        inner: &mut Inner,
+        deferred: &Deferred,
+        mut slice: impl FnMut(&mut World<Actor>, u64) -> Slice + Send,
+        mut between: impl FnMut() -> PyResult<()>,
+    ) -> PyResult<()> {
         let mut most = 256;
         loop {
             let started = clock();
-            let more = match inner.theirs {
-                true => inner.enter(py, |world| slice(world, most)),
-                false => {
-                    let (inner, slice) = (&mut *inner, &mut slice);
-                    py.detach(|| inner.guarded(|world| slice(world, most))).map_err(|it| it.raise(py, inner))
-                }
+            let more = if inner.theirs {
+                inner.enter(py, |world| slice(world, most))
+            } else {
+                py.detach(|| inner.guarded(|world| slice(world, most))).map_err(|stop| stop.raise(py, inner))
             };
             self.gauge.show(&inner.world);
             let more = more?;
             py.check_signals()?;
             between()?;
-            if !more || self.gauge.cancelled.load(Ordering::Relaxed) {
+            if !more || deferred.came() || self.gauge.cancelled.load(Ordering::Relaxed) {
                 return Ok(());
             }
             let took = started.elapsed().as_nanos().max(1);
-            most = u64::try_from(u128::from(most) * SLICE_NS / took)
-                .unwrap_or(u64::MAX)
-                .clamp(most / 4 + 1, most * 4);
+            let fitting = u64::try_from(u128::from(most) * SLICE_NS / took).unwrap_or(u64::MAX);
+            most = fitting.clamp(most / 4 + 1, most * 4);
         }
     }
 
@@ -136,10 +148,22 @@ impl Engine {
     pub fn run_while(&self, goes_on: &Bound<'_, PyAny>, deadline: Option<Time>) -> PyResult<bool> {
         self.gauge.cancelled.store(false, Ordering::Relaxed);
         let py = goes_on.py();
+        let deferred = if self.open()?.theirs { Deferred::begin(py)? } else { Deferred::not() };
+        let ran = self.events_while(goes_on, deadline, &deferred);
+        deferred.finish(py).and(ran)
+    }
+
+    fn events_while(
+        &self,
+        goes_on: &Bound<'_, PyAny>,
+        deadline: Option<Time>,
+        deferred: &Deferred,
+    ) -> PyResult<bool> {
+        let py = goes_on.py();
         while goes_on.call0()?.is_truthy()? {
             py.check_signals()?;
             let more = self.enter(py, |world| some(world, deadline, 1, |_| true))?;
-            if !more || self.gauge.cancelled.load(Ordering::Relaxed) {
+            if !more || deferred.came() || self.gauge.cancelled.load(Ordering::Relaxed) {
                 return Ok(!goes_on.call0()?.is_truthy()?);
             }
         }

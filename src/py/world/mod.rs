@@ -2,6 +2,7 @@
 mod columns;
 mod cross;
 mod engine;
+mod interrupt;
 mod save;
 
 use std::collections::BTreeSet;
@@ -16,12 +17,12 @@ use super::errors::{bad_type, bad_value, from_engine};
 use super::fault;
 use super::node::allow;
 use crate::sim::workload::Workload;
-use crate::sim::{Config, Fault, Invariants, Monitor, OpId, Time, World};
+use crate::sim::{Config, Fault, Invariants, Monitor, OpId, Protocol, Time, World, trials};
 use engine::{Engine, guarded};
 
 /// A deterministic world of nodes.
 #[pyclass(frozen, module = "distlab._core", name = "World")]
-pub struct PyWorld(Engine);
+pub struct PyWorld(pub(in crate::py) Engine);
 
 type Object<'py> = Bound<'py, PyAny>;
 
@@ -47,6 +48,10 @@ impl PyWorld {
             inner.scene.names.truncate(before);
         }
         spawned
+    }
+
+    fn start_nodes(&self, py: Python<'_>) -> PyResult<()> {
+        self.0.enter(py, World::start_nodes)
     }
 
     #[getter]
@@ -109,8 +114,7 @@ impl PyWorld {
         let inner = self.0.open()?;
         let node = inner.world.node(inner.scene.names.find(node)?);
         let facts = PyDict::new(py);
-        for (name, value) in crate::sim::Protocol::status(node.state().unwrap_or(node.spawned()), node.disk())
-        {
+        for (name, value) in node.state().unwrap_or(node.spawned()).status(node.disk()) {
             facts.set_item(PyString::intern(py, name), to_python(py, None, &value)?)?;
         }
         Ok(facts)
@@ -158,6 +162,14 @@ impl PyWorld {
     fn add_load(&self, workload: &Object<'_>) -> PyResult<u32> {
         let load: Workload = from_python(workload, Some(&self.0.open()?.scene.names), "workload")?;
         self.0.enter(workload.py(), |world| world.load(load))
+    }
+
+    fn post(&self, src: &Object<'_>, dst: &Object<'_>, message: &Object<'_>) -> PyResult<()> {
+        let inner = self.0.open()?;
+        let (from, to) = (inner.scene.names.find(src)?, inner.scene.names.find(dst)?);
+        let msg = inner.read_msg(to, message)?;
+        drop(inner);
+        self.0.enter(src.py(), |world| world.post(from, to, msg))
     }
 
     #[getter]
@@ -327,6 +339,31 @@ impl PyWorld {
             world.reseed(seed);
         }
         Ok(Self(Engine::new(world, inner.scene.copy(py)?, inner.theirs)))
+    }
+
+    #[pyo3(signature = (seeds, until_note, deadline_ns, faults = Vec::new(), messages = Vec::new()))]
+    fn trials<'py>(
+        &self,
+        py: Python<'py>,
+        seeds: Vec<u64>,
+        until_note: String,
+        deadline_ns: Time,
+        faults: Vec<(Time, Object<'_>)>,
+        messages: Vec<(Object<'_>, Object<'_>, Object<'_>)>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let plan = self.0.open()?.read_plan(until_note, deadline_ns, &faults, &messages)?;
+        let (mut rows, mut done) = (Vec::with_capacity(seeds.len()), 0);
+        self.0.run(
+            py,
+            |world, most| {
+                let chunk = &seeds[done..seeds.len().min(done + most as usize / 64 + 16)];
+                done += chunk.len();
+                rows.extend(trials(world, chunk, &plan)?);
+                Ok(done < seeds.len())
+            },
+            || Ok(()),
+        )?;
+        columns::trials(py, &rows)
     }
 
     fn save<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {

@@ -104,7 +104,7 @@ impl<P: Protocol> World<P> {
                 }
             }
             Event::Sync { node, incarnation } => self.synced(node, incarnation)?,
-            Event::Start { node } => self.start(node)?,
+            Event::Start { node } => return self.start(node),
             Event::Call { node, op } => self.called(node, op)?,
             Event::Fault(fault) => self.change(&fault)?,
             Event::Next { load, client } => self.next_request(load, client)?,
@@ -171,14 +171,16 @@ impl<P: Protocol> World<P> {
         Ok(())
     }
 
-    pub(super) fn start(&mut self, id: NodeId) -> Result<(), Error> {
+    /// A node comes up. False: it has crashed before it could, or was started by hand.
+    pub(super) fn start(&mut self, id: NodeId) -> Result<bool, Error> {
         let node = &mut self.nodes[id.index()];
         if node.is_up() || node.machine.down {
-            return Ok(()); // crashed before it could start, or started by hand
+            return Ok(false);
         }
         node.come_up();
         self.core.summarize(RowKind::Start, id, 0, "start");
-        self.take(id, Input::Start)
+        self.take(id, Input::Start)?;
+        Ok(true)
     }
 
     pub(super) fn called(&mut self, node: NodeId, op: crate::sim::OpId) -> Result<(), Error> {
