@@ -81,6 +81,9 @@ impl Storm {
             if answered && cluster.agreed() {
                 return Ok(());
             }
+            if cluster.world.metrics().events > 200_000 {
+                break; // it does not come to rest
+            }
         }
         Err(format!("no agreement, or no answer, 20 s after the storm{}", cluster.describe()))
     }
