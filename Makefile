@@ -39,7 +39,8 @@ $(VENV)/bin/maturin:
 
 # An editable install: Python files are used in place, so only Rust changes lead here again.
 $(VENV)/built: $(VENV)/bin/maturin Cargo.toml Cargo.lock pyproject.toml $(filter src/%,$(RUST))
-	env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/maturin develop --locked --profile wheel --extras dev
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[dev]' \
+	  --config-settings build-args='--locked --profile wheel'
 	touch $@
 
 # --- lints -------------------------------------------------------------------------------------------

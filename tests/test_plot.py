@@ -348,3 +348,12 @@ except dl.DistlabError as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "this needs matplotlib: pip install 'distlab[plot]'"
+
+
+def test_columns_may_be_those_of_an_object():
+    class Recorded:
+        columns = made_trace()
+
+    assert len(arrows(dl.plot.spacetime(Recorded(), (0.15, 0.20), labels=["vote"]))) == 4
+    with pytest.raises(TypeError, match="an object with columns"):
+        dl.plot.spacetime([1, 2, 3])

@@ -1,4 +1,123 @@
-"""A laboratory for distributed systems."""
+"""A laboratory for distributed systems.
 
-from .errors import *  # noqa: F403
-from .node import Context, Node
+Every protocol runs on one deterministic simulator, can be broken on purpose, checked, drawn and measured.
+
+>>> import distlab as dl
+>>> raft = dl.Raft(5, seed=7, check_invariants=True)
+>>> load = raft.workload(clients=4, rate=200, until="3s")
+>>> _ = raft.at("1s").crash("n0").at("2s").recover("n0")
+>>> raft.run(until="4s").now
+4.0
+>>> load.counts()["fail"]
+0
+
+Durations go in as seconds, as text such as ``"150ms"``, or as ``timedelta``; they come out as float seconds.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ._core import Context, __version__
+from .cluster import Cluster, Op, load
+from .errors import (
+    BudgetExceeded,
+    ClusterBusy,
+    ClusterHalted,
+    DistlabError,
+    HandlerError,
+    InternalError,
+    InvariantViolation,
+    LivelockError,
+    ManualModeError,
+    ParameterError,
+    ParameterTypeError,
+    SaveFileError,
+    SerializationError,
+    UnknownNode,
+)
+from .experiments import election_times
+from .faults import FaultVerbs, Schedule
+from .network import (
+    Constant,
+    Disk,
+    Distribution,
+    Empirical,
+    Exponential,
+    LogNormal,
+    Mixture,
+    Network,
+    Normal,
+    Pareto,
+    Shifted,
+    Uniform,
+    Weibull,
+)
+from .node import Node
+from .raft import Client, Entry, Raft
+from .records import History, Latency, Operation, Trace
+from .workload import Hotspot, Keys, Latest, Load, Sequential, UniformKeys, Workload, Zipf
+
+if TYPE_CHECKING:
+    from . import plot
+
+__all__ = [
+    "BudgetExceeded",
+    "Client",
+    "Cluster",
+    "ClusterBusy",
+    "ClusterHalted",
+    "Constant",
+    "Context",
+    "Disk",
+    "Distribution",
+    "DistlabError",
+    "Empirical",
+    "Entry",
+    "Exponential",
+    "FaultVerbs",
+    "HandlerError",
+    "History",
+    "Hotspot",
+    "InternalError",
+    "InvariantViolation",
+    "Keys",
+    "Latency",
+    "Latest",
+    "LivelockError",
+    "Load",
+    "LogNormal",
+    "ManualModeError",
+    "Mixture",
+    "Network",
+    "Node",
+    "Normal",
+    "Op",
+    "Operation",
+    "ParameterError",
+    "ParameterTypeError",
+    "Pareto",
+    "Raft",
+    "SaveFileError",
+    "Schedule",
+    "Sequential",
+    "SerializationError",
+    "Shifted",
+    "Trace",
+    "Uniform",
+    "UniformKeys",
+    "UnknownNode",
+    "Weibull",
+    "Workload",
+    "Zipf",
+    "__version__",
+    "election_times",
+    "load",
+    "plot",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Pictures are imported when they are first asked for: they need matplotlib, nothing else does."""
+    if name == "plot":
+        return import_module(".plot", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

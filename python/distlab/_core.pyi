@@ -7,13 +7,13 @@ by its name, or by its index. Times and durations are whole nanoseconds here; th
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final, Literal, TypedDict, final
+from typing import Any, Final, Literal, TypeAlias, TypedDict, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-type _Node = str | int
-type _Duration = float | str | timedelta
+_Node: TypeAlias = str | int
+_Duration: TypeAlias = float | str | timedelta
 
 class Operation(TypedDict):
     """One operation."""
@@ -69,6 +69,16 @@ class HistoryColumns(TypedDict):
     result: list[Any]
     nodes: list[str]
 
+class TrialColumns(TypedDict):
+    """How each trial went; -1 where the deadline came first."""
+
+    seed: NDArray[np.uint64]
+    took_ns: NDArray[np.int64]
+    node: NDArray[np.int32]
+    events: NDArray[np.uint64]
+    sent: NDArray[np.uint64]
+    fingerprint: NDArray[np.uint64]
+
 @final
 class World:
     """A deterministic world of nodes.
@@ -86,6 +96,9 @@ class World:
 
         They may name each other. All are added, or none.
         """
+
+    def start_nodes(self) -> None:
+        """Every node that was added and has not come up yet comes up now, in the order of adding."""
 
     @property
     def seed(self) -> int:
@@ -131,6 +144,9 @@ class World:
 
     def inject(self, src: _Node, dst: _Node, message: Any) -> int:
         """Put a message on its way, as if ``src`` had sent it: it arrives now. Its id."""
+
+    def post(self, src: _Node, dst: _Node, message: Any) -> None:
+        """Send a message over the network, as ``src`` would."""
 
     def add_load(self, workload: Mapping[str, Any]) -> int:
         """Put a load on clients; its number, which its operations carry in the history."""
@@ -222,6 +238,19 @@ class World:
     def fork(self, seed: int | None = None) -> World:
         """A copy with the same future; with ``seed``, only the same past."""
 
+    def trials(
+        self,
+        seeds: Sequence[int],
+        until_note: str,
+        deadline_ns: int,
+        faults: Sequence[tuple[int, str | Mapping[str, Any]]] = (),
+        messages: Sequence[tuple[_Node, _Node, Any]] = (),
+    ) -> TrialColumns:
+        """Fork this world for every seed and run until something is noted again; on all cores.
+
+        Times of faults, and the deadline, count from now.
+        """
+
     def save(self) -> bytes:
         """The whole world, as data."""
 
@@ -280,6 +309,14 @@ class Context:
         """Mark a situation worth seeing in traces and counting over runs."""
 
     def __deepcopy__(self, _memo: Any) -> Context: ...
+
+def trials(world: World, seeds: NDArray[np.uint64], plan: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """The same situation under many seeds, each in a fork of ``world``, on all cores.
+
+    ``plan``: ``faults`` as (after ns, fault), ``messages`` sent at the beginning as (src, dst, message),
+    ``until_note``: what ends a trial when it is noted, ``deadline`` in ns. Returns a row a seed, in order:
+    ``took_ns`` (-1: the deadline came first), ``node`` (who noted it; -1), ``events, sent, fingerprint``.
+    """
 
 def nanoseconds(value: _Duration, parameter: str = "duration") -> int:
     """A duration in nanoseconds: float seconds, text like ``"150ms"``, or a ``timedelta``."""

@@ -19,6 +19,7 @@ __all__ = [
     "InternalError",
     "InvariantViolation",
     "LivelockError",
+    "ManualModeError",
     "ParameterError",
     "ParameterTypeError",
     "SaveFileError",
@@ -166,6 +167,8 @@ class InvariantViolation(DistlabError, AssertionError):
         How many events had been handled.
     time : float
         When, in seconds of simulated time.
+    node : str or None
+        The node whose step broke it.
     trace : object
         What happened until then, if a trace was recorded.
     replay : str or None
@@ -181,15 +184,17 @@ class InvariantViolation(DistlabError, AssertionError):
         seed: int = 0,
         step: int = 0,
         time: float = 0.0,
+        node: str | None = None,
         trace: Any = None,
         replay: str | None = None,
     ) -> None:
-        super().__init__(invariant, detail, seed, step, time)
+        super().__init__(invariant, detail, seed, step, time, node)
         self.invariant = invariant
         self.detail = detail
         self.seed = seed
         self.step = step
         self.time = time
+        self.node = node
         self.trace = trace
         self.replay = replay
 
@@ -198,7 +203,7 @@ class InvariantViolation(DistlabError, AssertionError):
         return f"{text}\nreplay: {self.replay}" if self.replay else text
 
     def __reduce__(self) -> tuple[Any, ...]:
-        data = (self.invariant, self.detail, self.seed, self.step, self.time)
+        data = (self.invariant, self.detail, self.seed, self.step, self.time, self.node)
         return type(self), (*data, _portable(self.trace), self.replay)
 
 
@@ -255,6 +260,12 @@ class ClusterBusy(DistlabError, RuntimeError):
 
 class ClusterHalted(DistlabError, RuntimeError):
     """The cluster was stopped by an internal error and cannot go on; a fork or a save from before can."""
+
+    __module__ = "distlab"
+
+
+class ManualModeError(DistlabError, RuntimeError):
+    """The cluster moves only by hand, and was asked to run by itself."""
 
     __module__ = "distlab"
 

@@ -26,6 +26,11 @@ impl Scene {
     pub fn new(py: Python<'_>) -> PyResult<Self> {
         Ok(Self { names: Names::default(), context: Py::new(py, Context)? })
     }
+
+    /// A scene with the same nodes.
+    pub fn copy(&self, py: Python<'_>) -> PyResult<Self> {
+        Ok(Self { names: self.names.copy(py), ..Self::new(py)? })
+    }
 }
 
 scoped_thread_local!(static SCENE: Scene);
@@ -123,12 +128,12 @@ impl Context {
     /// ``span`` is a duration, or a pair ``(shortest, longest)`` of which one in between is drawn.
     fn arm(&self, name: &str, span: &Bound<'_, PyAny>) -> PyResult<()> {
         let span = duration::span(span, "span")?;
-        with(|cx| cx.arm(name.into(), span))
+        with(|cx| cx.arm(Plain::text(name), span))
     }
 
     /// Cancels the timer ``name`` if it is set.
     fn disarm(&self, name: &str) -> PyResult<()> {
-        with(|cx| cx.disarm(name.into()))
+        with(|cx| cx.disarm(Plain::text(name)))
     }
 
     /// One of ``0 .. n-1``: drawn by the simulator, each in turn by the explorer.
@@ -208,5 +213,6 @@ impl Context {
 }
 
 fn find(node: &Bound<'_, PyAny>) -> PyResult<NodeId> {
+    with(|_| ())?;
     with_names(|names| names.find(node))?
 }

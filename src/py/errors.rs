@@ -3,6 +3,9 @@ use std::fmt::Display;
 
 use pyo3::prelude::*;
 
+use super::bridge::Names;
+use crate::sim::Error;
+
 /// The classes as Rust types; each is looked up in Python when first raised.
 pub mod class {
     #![allow(missing_docs)]
@@ -15,6 +18,7 @@ pub mod class {
     import_exception!(distlab.errors, InternalError);
     import_exception!(distlab.errors, InvariantViolation);
     import_exception!(distlab.errors, LivelockError);
+    import_exception!(distlab.errors, ManualModeError);
     import_exception!(distlab.errors, ParameterError);
     import_exception!(distlab.errors, ParameterTypeError);
     import_exception!(distlab.errors, SaveFileError);
@@ -30,4 +34,42 @@ pub fn bad_value(parameter: &str, value: &Bound<'_, PyAny>, allowed: impl Displa
 /// An argument of the wrong type.
 pub fn bad_type(parameter: &str, value: &Bound<'_, PyAny>, allowed: impl Display) -> PyErr {
     class::ParameterTypeError::new_err((parameter.to_owned(), value.clone().unbind(), allowed.to_string()))
+}
+
+/// What the engine refused or stopped for.
+pub fn from_engine(py: Python<'_>, error: &Error, names: &Names) -> PyErr {
+    let name = |id| names.get(id).map(|it| it.clone_ref(py));
+    match error {
+        Error::Parameter(it) => {
+            class::ParameterError::new_err((it.parameter.clone(), number_or_text(py, &it.value), it.allowed))
+        }
+        Error::UnknownNode { id, .. } => {
+            let known: Vec<_> = names.all().iter().map(|it| it.clone_ref(py)).collect();
+            class::UnknownNode::new_err((*id, known))
+        }
+        Error::NotPending { id } => {
+            class::ParameterError::new_err(("id", *id, "the id of something pending"))
+        }
+        Error::Node { name, .. } => class::ParameterError::new_err(("", name.clone(), "", error.to_string())),
+        Error::Invariant(it) => class::InvariantViolation::new_err((
+            it.invariant.to_string(),
+            it.detail.clone(),
+            it.seed,
+            it.step,
+            it.time as f64 / 1e9,
+            name(it.node),
+        )),
+        Error::Livelock { event, name, .. } => {
+            class::LivelockError::new_err((name.clone(), event.to_string(), error.to_string()))
+        }
+        Error::Budget { what, .. } => class::BudgetExceeded::new_err((what.clone(), error.to_string())),
+        Error::Manual => class::ManualModeError::new_err(error.to_string()),
+    }
+}
+
+/// The engine keeps the value it complains about as text.
+fn number_or_text(py: Python<'_>, text: &str) -> Py<PyAny> {
+    let number = py.get_type::<pyo3::types::PyInt>().call1((text,));
+    let number = number.or_else(|_| py.get_type::<pyo3::types::PyFloat>().call1((text,)));
+    number.map_or_else(|_| pyo3::types::PyString::new(py, text).into_any().unbind(), Bound::unbind)
 }

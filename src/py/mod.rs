@@ -1,4 +1,5 @@
 //! Python's view. Everything crosses as data or as numpy columns: no line here knows any one protocol.
+mod actor;
 mod bridge;
 mod context;
 mod duration;
@@ -6,6 +7,8 @@ mod errors;
 mod fault;
 mod node;
 mod plain;
+mod trials;
+mod world;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -33,7 +36,10 @@ fn decode<'py>(py: Python<'py>, encoding: &[u8]) -> PyResult<Bound<'py, PyAny>> 
 
 #[pymodule(name = "_core")]
 fn core_module(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    m.add_class::<world::PyWorld>()?;
     m.add_class::<context::Context>()?;
+    m.add_function(wrap_pyfunction!(trials::trials, m)?)?;
     m.add_function(wrap_pyfunction!(nanoseconds, m)?)?;
     m.add_function(wrap_pyfunction!(encode, m)?)?;
     m.add_function(wrap_pyfunction!(decode, m)?)

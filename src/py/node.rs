@@ -160,7 +160,8 @@ impl PyNode {
 
 impl Protocol for PyNode {
     type Msg = Plain;
-    type Timer = Arc<str>;
+    /// A text: as [`Plain`], because then the trace calls it by its name.
+    type Timer = Plain;
     type Call = Plain;
     type Reply = Answer;
     type Disk = Whole<Plain>;
@@ -181,11 +182,11 @@ impl Protocol for PyNode {
         });
     }
 
-    fn on_timer(&mut self, cx: &mut Cx<'_, Self>, timer: Arc<str>) {
+    fn on_timer(&mut self, cx: &mut Cx<'_, Self>, timer: Plain) {
         if !self.has.on_timer {
             return self.refuse(cx, "timer", "on_timer");
         }
-        self.react(cx, "on_timer", |py, _, context| (context, &*timer).into_pyobject(py));
+        self.react(cx, "on_timer", |py, _, context| (context, timer.decode(py)?).into_pyobject(py));
     }
 
     fn on_call(&mut self, cx: &mut Cx<'_, Self>, op: OpId, call: Plain) {
@@ -231,10 +232,10 @@ fn deepcopy(object: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     let py = object.py();
     let copy = py.import(intern!(py, "copy"))?.getattr(intern!(py, "deepcopy"))?;
     copy.call1((object,)).map(Bound::unbind).map_err(|cause| {
-        let class = object.get_type();
+        let class = object.get_type().name().map(|it| it.to_string()).unwrap_or_default();
         let problem =
             format!("a node is copied when it joins and when a run forks, and this one cannot be: {cause}");
-        let error = SerializationError::new_err((class.to_string(), object.clone().unbind(), "", problem));
+        let error = SerializationError::new_err((class, object.clone().unbind(), "", problem));
         error.set_cause(py, Some(cause));
         error
     })

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ParameterError
+from ..errors import ParameterError, ParameterTypeError
 
 Floats = NDArray[np.float64]
 
@@ -49,10 +49,11 @@ class FaultInterval(NamedTuple):
 
 
 def column(source: Any, name: str, default: Any = None) -> Any:
-    """A column of a mapping, or an attribute of an object that has columns."""
-    found = source.get(name) if isinstance(source, Mapping) else getattr(source, name, None)
-    if found is None:
-        found = default
+    """A column of a mapping, or of an object whose ``columns`` are one."""
+    columns = source if isinstance(source, Mapping) else getattr(source, "columns", None)
+    if not isinstance(columns, Mapping):
+        raise ParameterTypeError(name, source, "a mapping of columns, or an object with columns")
+    found = columns.get(name, default)
     if found is None:
         raise ParameterError(name, None, f"a column {name!r}", f"there is no column {name!r}")
     return found

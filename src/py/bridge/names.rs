@@ -21,6 +21,22 @@ impl Names {
         self.python.push(PyString::intern(py, name).unbind());
     }
 
+    /// Forgets all but the first `len` names.
+    pub fn truncate(&mut self, len: usize) {
+        self.python.truncate(len);
+        self.ids.retain(|_, id| id.index() < len);
+    }
+
+    /// Whether there is a node of that name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.ids.contains_key(name)
+    }
+
+    /// The same names again.
+    pub fn copy(&self, py: Python<'_>) -> Self {
+        Self { python: self.python.iter().map(|it| it.clone_ref(py)).collect(), ids: self.ids.clone() }
+    }
+
     /// All names.
     pub fn all(&self) -> &[Py<PyString>] {
         &self.python

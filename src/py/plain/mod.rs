@@ -74,6 +74,11 @@ impl Plain {
         read::items(&self.0)
     }
 
+    /// A string.
+    pub fn text(it: &str) -> Self {
+        write::text(it)
+    }
+
     /// A tuple of such values.
     pub fn tuple(items: &[Value]) -> Self {
         write::tuple(items)

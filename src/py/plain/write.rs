@@ -66,6 +66,12 @@ pub fn encode_object(object: &Bound<'_, PyAny>, class: &Class) -> PyResult<Plain
     finish(object.py(), root, |writer| writer.attributes(object, class))
 }
 
+pub(super) fn text(it: &str) -> Plain {
+    let mut writer = Writer { out: Vec::with_capacity(it.len() + 2), depth: 0 };
+    writer.bytes(tag::TEXT, it.as_bytes());
+    Plain(writer.out.into())
+}
+
 /// A tuple of values of a history.
 pub(super) fn tuple(items: &[Value]) -> Plain {
     let mut writer = Writer { out: Vec::new(), depth: 0 };

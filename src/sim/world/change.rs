@@ -158,7 +158,7 @@ impl<P: Protocol> World<P> {
         if !std::mem::take(&mut node.machine.down) {
             return Ok(());
         }
-        self.start(id)
+        self.start(id).map(drop)
     }
 
     fn resume(&mut self, id: NodeId) -> Result<(), Error> {

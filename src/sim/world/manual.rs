@@ -124,6 +124,14 @@ impl<P: Protocol> World<P> {
         Ok(self.core.queue.push(at, copy))
     }
 
+    /// Every node that was added and has not come up yet comes up now, in the order in which they were added.
+    ///
+    /// # Errors
+    /// [`Error::Invariant`]; [`Error::Budget`].
+    pub fn start_nodes(&mut self) -> Result<(), Error> {
+        (0..self.nodes.len() as u32).map(NodeId).try_for_each(|id| self.start(id).map(drop))
+    }
+
     /// A timer goes off now, whether it was armed or not.
     ///
     /// # Errors

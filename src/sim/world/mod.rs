@@ -21,7 +21,7 @@ use super::metrics::Metrics;
 use super::network::{Links, Network};
 use super::node::Node;
 use super::protocol::{Input, NodeId, OpId, Protocol, Storage, Time};
-use super::queue::Queue;
+use super::queue::{MOST_PENDING, Queue};
 use super::trace::{NOBODY, Row, RowKind, Trace, TraceLevel};
 use super::workload::Generator;
 
@@ -60,7 +60,7 @@ impl Config {
         if let Some(service) = &self.service {
             service.check().map_err(|it| it.within("service"))?;
         }
-        Ok(())
+        self.limits.check()
     }
 }
 
@@ -81,6 +81,19 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { pending: 4_000_000, instant: 1_000_000, effects: 1_000_000, trace_rows: 4_000_000 }
+    }
+}
+
+impl Limits {
+    /// The most that any of them may be: far more would not fit into the queue.
+    const MOST: u64 = MOST_PENDING as u64 / 4;
+
+    fn check(&self) -> Result<(), Error> {
+        let bounded = [("limits.pending", self.pending), ("limits.effects", self.effects)];
+        match bounded.into_iter().find(|(_, limit)| !(1..=Self::MOST).contains(limit)) {
+            Some((name, limit)) => Err(Error::parameter(name, limit, "a whole number from 1 to 4,194,304")),
+            None => Ok(()),
+        }
     }
 }
 

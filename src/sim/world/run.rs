@@ -59,8 +59,7 @@ impl<P: Protocol> World<P> {
     ) -> Result<bool, Error> {
         self.may_run()?;
         let mut left = most;
-        while let Some(at) = self.core.queue.next_at().filter(|&at| at <= deadline) {
-            debug_assert!(at <= deadline);
+        while self.core.queue.next_at().is_some_and(|at| at <= deadline) {
             let (at, number, event) = self.core.queue.pop().expect("there is a next event");
             if self.happen(at, number, event)? {
                 *events += 1;
@@ -70,7 +69,9 @@ impl<P: Protocol> World<P> {
                 }
             }
         }
-        self.core.now = self.core.now.max(deadline);
+        if deadline < Time::MAX {
+            self.core.now = self.core.now.max(deadline); // without a deadline it stays when nothing is left
+        }
         Ok(false)
     }
 
@@ -103,7 +104,7 @@ impl<P: Protocol> World<P> {
                 }
             }
             Event::Sync { node, incarnation } => self.synced(node, incarnation)?,
-            Event::Start { node } => self.start(node)?,
+            Event::Start { node } => return self.start(node),
             Event::Call { node, op } => self.called(node, op)?,
             Event::Fault(fault) => self.change(&fault)?,
             Event::Next { load, client } => self.next_request(load, client)?,
@@ -170,14 +171,16 @@ impl<P: Protocol> World<P> {
         Ok(())
     }
 
-    pub(super) fn start(&mut self, id: NodeId) -> Result<(), Error> {
+    /// A node comes up. False: it has crashed before it could, or was started by hand.
+    pub(super) fn start(&mut self, id: NodeId) -> Result<bool, Error> {
         let node = &mut self.nodes[id.index()];
         if node.is_up() || node.machine.down {
-            return Ok(()); // crashed before it could start, or started by hand
+            return Ok(false);
         }
         node.come_up();
         self.core.summarize(RowKind::Start, id, 0, "start");
-        self.take(id, Input::Start)
+        self.take(id, Input::Start)?;
+        Ok(true)
     }
 
     pub(super) fn called(&mut self, node: NodeId, op: crate::sim::OpId) -> Result<(), Error> {

@@ -1,0 +1,657 @@
+"""The cluster: what every protocol's facade has in common."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, Self, cast
+
+from . import units
+from ._core import World, nanoseconds
+from .errors import InvariantViolation, ParameterError, ParameterTypeError, UnknownNode
+from .faults import FaultVerbs, Schedule
+from .network import Disk, Network, distribution
+from .records import History, Trace, table
+from .units import Duration
+from .workload import Load, Workload
+
+__all__ = ["Cluster", "Op"]
+
+TraceLevel = Literal["off", "summary", "full"]
+
+
+class Op:
+    """An operation that was asked of a node; it may still be under way.
+
+    Attributes
+    ----------
+    status : str
+        ``"pending"``, or how it ended: ``"ok"``, ``"fail"`` (it never took effect), ``"info"`` (nobody knows).
+    result : object
+        What came back; None until then.
+    latency : float
+        Seconds from question to answer; nan until then.
+    invoked, completed : float
+        When, in seconds; ``completed`` is nan until then.
+    """
+
+    def __init__(self, cluster: Cluster, number: int) -> None:
+        self._cluster = cluster
+        self.number = number
+
+    @property
+    def _row(self) -> Any:
+        return self._cluster._world.op(self.number)
+
+    @property
+    def status(self) -> str:
+        return self._row["outcome"] or "pending"
+
+    @property
+    def result(self) -> Any:
+        return self._cluster._world.history(self.number)["result"][0]
+
+    @property
+    def reply(self) -> Any:
+        """What came back, in the protocol's own words; None until then."""
+        return self._row["reply"]
+
+    @property
+    def invoked(self) -> float:
+        return units.seconds(self._row["called_ns"])
+
+    @property
+    def completed(self) -> float:
+        replied = self._row["replied_ns"]
+        return math.nan if replied is None else units.seconds(replied)
+
+    @property
+    def latency(self) -> float:
+        return self.completed - self.invoked
+
+    def __repr__(self) -> str:
+        row = self._row
+        (kind,) = row["call"] if isinstance(row["call"], dict) and len(row["call"]) == 1 else ("call",)
+        return f"<Op {self.number} {kind} of {row['node']}: {self.status}>"
+
+
+class Cluster(FaultVerbs):
+    """Nodes, their network and disks, and simulated time: a deterministic run that one can look into.
+
+    Made by a protocol's facade such as :class:`distlab.Raft`, or by :meth:`of` for nodes of one's own.
+
+    Parameters
+    ----------
+    nodes : mapping of str to node
+        Objects with handlers (see :class:`distlab.Node`), or built-in nodes as data (``{"echo": {}}``).
+    seed : int
+        Where all chance comes from: the same seed and the same calls give the same run.
+    network : Network, optional
+        How messages travel.
+    disk : Disk, optional
+        How stable storage behaves; by default a write is durable at once.
+    service : Distribution, duration, or pair of durations, optional
+        How long a node takes for each message or call, one after another.
+    trace : {"summary", "off", "full"}
+        What to record: faults and notes; nothing; every message, timer, call and write too.
+    check_invariants : bool or list of str
+        Whether to look at the protocols' invariants after every step (all, or those named). A broken one
+        raises :class:`InvariantViolation`, and the cluster stands still from then on.
+    manual : bool
+        Whether the cluster moves only by hand (``deliver``, ``fire``, ``settle`` ...).
+    limits : mapping, optional
+        ``pending`` events, events in one ``instant``, ``effects`` of one handler, ``trace_rows``.
+
+    Examples
+    --------
+    >>> import distlab as dl
+    >>> class Pong(dl.Node):
+    ...     def on_message(self, cx, sender, msg):
+    ...         if msg < 3:
+    ...             cx.send(sender, msg + 1)
+    >>> cluster = dl.Cluster.of({"a": Pong(), "b": Pong()}, seed=1, trace="full")
+    >>> cluster.inject("a", "b", 0).run_for("1s")
+    <Cluster of 2 nodes at 1 s, seed 1>
+    >>> cluster.metrics["sent"]
+    3
+    """
+
+    def __init__(
+        self,
+        nodes: Mapping[str, Any],
+        *,
+        seed: int = 0,
+        network: Network | None = None,
+        disk: Disk | None = None,
+        service: Any = None,
+        trace: TraceLevel = "summary",
+        check_invariants: bool | Iterable[str] = False,
+        manual: bool = False,
+        limits: Mapping[str, int] | None = None,
+    ) -> None:
+        if not isinstance(nodes, Mapping):
+            raise ParameterTypeError("nodes", nodes, "a mapping of names to nodes")
+        if not nodes:
+            raise ParameterError("nodes", nodes, "at least one node")
+        self._world = World(_config(seed, network, disk, service, trace, manual, limits))
+        self._agenda: list[tuple[int, int, Callable[[Any], object]]] = []
+        self._planned = 0
+        self._join(nodes)
+        if check_invariants is not False:
+            self.watch(check_invariants)
+
+    @classmethod
+    def of(cls, nodes: Mapping[str, Any] | Sequence[Any], **options: Any) -> Cluster:
+        """A cluster of one's own nodes.
+
+        Parameters
+        ----------
+        nodes : mapping of str to node, or sequence of nodes
+            Objects with handlers, or built-in nodes as data; a sequence is named ``n0, n1, ...``.
+        **options
+            As for :class:`Cluster`.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> dl.Cluster.of([{"echo": {}}, {"echo": {}}]).nodes
+        ['n0', 'n1']
+        """
+        if isinstance(nodes, Sequence) and not isinstance(nodes, str):
+            nodes = {f"n{i}": node for i, node in enumerate(nodes)}
+        return Cluster(nodes, **options)
+
+    # -- time -----------------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> float:
+        """Simulated time, in seconds."""
+        return units.seconds(self._world.now)
+
+    def step(self) -> bool:
+        """Let the next thing happen, whenever that is. False: there is nothing left to happen."""
+        with self._explained():
+            return self._world.step()
+
+    def run_for(self, duration: Duration, *, progress: bool = False) -> Self:
+        """Run for a time.
+
+        Parameters
+        ----------
+        duration : float, str or timedelta
+            Seconds, or text such as ``"150ms"``.
+        progress : bool
+            Whether to show a progress bar (needs ``tqdm``).
+        """
+        return self._run(self._world.now + nanoseconds(duration, "duration"), progress)
+
+    def run(self, until: Duration | None = None, *, progress: bool = False) -> Self:
+        """Run until a time, or with None until nothing is left to happen.
+
+        Raises
+        ------
+        ParameterError
+            If the time is in the past; with None, if the cluster would never come to rest because timers
+            are armed again and again, this runs until it is interrupted.
+        """
+        if until is None:
+            with self._explained():
+                self._world.run_until(None)
+            return self
+        time_ns = nanoseconds(until, "until")
+        if time_ns < self._world.now:
+            raise ParameterError("until", until, f"a time that is not in the past (now is {self.now:g} s)")
+        return self._run(time_ns, progress)
+
+    def run_until(self, condition: Op | Callable[..., object], timeout: Duration = "60s") -> bool:
+        """Run until an operation is answered, or a condition holds; at most ``timeout`` of simulated time.
+
+        Parameters
+        ----------
+        condition : Op or callable
+            An operation, a callable without arguments, or one that takes the cluster; asked after every event.
+        timeout : float, str or timedelta
+            When to give up: an operation of a cluster that is down would stay pending for ever.
+
+        Returns
+        -------
+        bool
+            Whether it came to be.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> raft = dl.Raft(3, seed=1)
+        >>> raft.run_until(raft.has_leader)
+        True
+        """
+        deadline = self._world.now + nanoseconds(timeout, "timeout")
+        if isinstance(condition, Op):
+            op = condition
+            return self._through_agenda(deadline, lambda until: self._world.run_op(op.number, until))
+        if not callable(condition):
+            raise ParameterTypeError("condition", condition, "an operation, or a callable")
+        holds = _without_arguments(condition, self)
+        if holds():
+            return True
+        return self._through_agenda(deadline, lambda until: self._world.run_while(lambda: not holds(), until))
+
+    def _run(self, time_ns: int, progress: bool) -> Self:
+        with self._explained(), _bar(progress, self._world.now, time_ns) as report:
+            self._through_agenda(time_ns, lambda until: bool(self._world.run_until(until, report)) and False)
+        return self
+
+    def _through_agenda(self, time_ns: int, run: Callable[[int], bool]) -> bool:
+        """Runs up to a time, stopping on the way for planned Python code."""
+        with self._explained():
+            while self._agenda and self._agenda[0][0] <= time_ns:
+                if run(self._agenda[0][0]):
+                    return True
+                _, _, action = self._agenda.pop(0)
+                action(self)
+            return run(time_ns)
+
+    def _plan(self, time_ns: int, action: Callable[[Any], object]) -> None:
+        self._planned += 1
+        self._agenda.append((time_ns, self._planned, action))
+        self._agenda.sort(key=lambda it: it[:2])
+
+    def at(self, time: Duration) -> Schedule:
+        """Plan faults for a time: ``raft.at("5s").crash("n0").at("8s").recover("n0")``.
+
+        Raises
+        ------
+        ParameterError
+            If the time is in the past.
+        """
+        time_ns = nanoseconds(time, "time")
+        if time_ns < self._world.now:
+            raise ParameterError("time", time, f"a time that is not in the past (now is {self.now:g} s)")
+        return Schedule(self, time_ns)
+
+    def _fault(self, fault: str | Mapping[str, Any]) -> None:
+        with self._explained():
+            self._world.apply(fault)
+
+    # -- asking ---------------------------------------------------------------------------------------
+
+    def call(self, node: str, call: Any) -> Op:
+        """Ask something of a node, in its own words: what its ``on_call`` is given."""
+        op = Op(self, self._world.call(node, call))
+        if self.manual:  # by hand only messages, timers and syncs wait
+            with self._explained():
+                for row in self._world.pending(False):
+                    if row["kind"] == "call":
+                        self._world.deliver(row["id"])
+        return op
+
+    def inject(self, src: str, dst: str, message: Any) -> Self:
+        """Put a message in front of ``dst``, now, as if ``src`` had sent it."""
+        number = self._world.inject(src, dst, message)
+        if self.manual:
+            with self._explained():
+                self._world.deliver(number)
+        return self
+
+    def load(self, workload: Workload) -> Load:
+        """Put a load on client nodes."""
+        return Load(self, self._world.add_load(workload.to_data()))
+
+    # -- what there is --------------------------------------------------------------------------------
+
+    @property
+    def seed(self) -> int:
+        """Where all chance comes from."""
+        return self._world.seed
+
+    @property
+    def nodes(self) -> list[str]:
+        """The names of the nodes."""
+        return self._world.names
+
+    def up(self, node: str) -> bool:
+        """Whether a node runs (a paused one does)."""
+        return self._world.is_up(node)
+
+    def status(self, node: str) -> dict[str, Any]:
+        """A few named facts about a node, cheap to read."""
+        return self._world.status(node)
+
+    def state(self, node: str) -> dict[str, Any]:
+        """A node's live state (None while it is down) and what is on its disk, as data."""
+        state, disk = self._world.state(node)
+        return {"state": state, "disk": disk}
+
+    def node(self, name: str) -> Any:
+        """The live object of a node written in Python (None while it is down): to look at, not to change."""
+        return self._world.object(name)
+
+    @property
+    def fingerprint(self) -> int:
+        """A hash of every input of every node so far: runs that differ anywhere differ here."""
+        return self._world.fingerprint
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What was counted so far: events, messages by fate, bytes, timers, writes, and notes by label."""
+        return self._world.metrics()
+
+    @property
+    def trace(self) -> Trace:
+        """What was recorded so far."""
+        return Trace._of(self._world.trace())
+
+    @property
+    def history(self) -> History:
+        """Every operation so far."""
+        return History._of(self._world.history())
+
+    @property
+    def cuts(self) -> list[tuple[str, str]]:
+        """Every cut link, as (from, to)."""
+        return self._world.cuts()
+
+    def set_trace(self, level: TraceLevel, *, clear: bool = False) -> Self:
+        """Record more or less from now on; ``clear`` forgets what was recorded so far."""
+        self._world.set_trace(cast(TraceLevel, units.choice(level, "level", ("off", "summary", "full"))))
+        if clear:
+            self._world.clear_trace()
+        return self
+
+    def watch(self, invariants: bool | Iterable[str] = True) -> Self:
+        """Look at invariants after every step from now on: all, those of these names, or none (False)."""
+        if not isinstance(invariants, bool):
+            invariants = list(invariants)
+            known = self.invariants()
+            if unknown := [it for it in invariants if it not in known]:
+                raise ParameterError("check_invariants", unknown, f"True, False, or some of {', '.join(known)}")
+        with self._explained():
+            self._world.watch(invariants)
+        return self
+
+    @staticmethod
+    def invariants() -> list[str]:
+        """The names of all invariants there are."""
+        return sorted(set(World.invariants()))
+
+    # -- time travel ----------------------------------------------------------------------------------
+
+    def fork(self, seed: int | None = None) -> Self:
+        """A copy with the same future; with another ``seed``, with the same past only.
+
+        Cheap: what does not change is shared.
+        """
+        copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        copy._world = self._world.fork(seed)
+        copy._agenda = list(self._agenda)
+        return copy
+
+    def save(self, path: str | os.PathLike[str] | None = None) -> bytes:
+        """The whole cluster as data; also written to ``path`` if one is given.
+
+        Raises
+        ------
+        ParameterError
+            If Python code is planned with ``at(...).do(...)``: code is no data.
+        """
+        if self._agenda:
+            raise ParameterError("at(...).do(...)", len(self._agenda), "no planned Python code in a saved cluster")
+        saved = self._world.save()
+        if path is not None:
+            Path(path).write_bytes(saved)
+        return saved
+
+    @classmethod
+    def load_from(cls, source: bytes | str | os.PathLike[str], nodes: Sequence[type] = ()) -> Self:
+        """A cluster from :meth:`save`: its bytes, or the path of a file. See :func:`distlab.load`."""
+        saved = source if isinstance(source, bytes) else Path(source).read_bytes()
+        cluster = object.__new__(cls)
+        cluster._world = World.load(saved, nodes)
+        cluster._agenda, cluster._planned = [], 0
+        cluster._restore()
+        return cluster
+
+    def _restore(self) -> None:
+        """Finds again what the facade keeps beside the world."""
+
+    # -- by hand --------------------------------------------------------------------------------------
+
+    @property
+    def manual(self) -> bool:
+        """Whether the cluster moves only by hand."""
+        return self._world.manual
+
+    @manual.setter
+    def manual(self, manual: bool) -> None:
+        self._world.manual = manual
+
+    def pending(self, **filters: Any) -> list[dict[str, Any]]:
+        """Everything that waits, in the order in which it will happen by itself.
+
+        Parameters
+        ----------
+        **filters
+            Only what has these values: ``kind="message", src="n0", dst="n1", label="append_entries"``; a
+            collection means any of its members.
+
+        Returns
+        -------
+        list of dict
+            ``id, kind`` (message, timer, sync, call, ...), ``label, src, dst, at`` (seconds), ``message``.
+        """
+        if unknown := set(filters) - {"id", "kind", "label", "src", "dst"}:
+            raise ParameterError("filter", sorted(unknown), "some of id, kind, label, src, dst")
+        for end in ("src", "dst"):
+            for name in _members(filters.get(end)):
+                self._known(name)
+        rows = [
+            {
+                **{name: row[name] for name in ("id", "kind", "label", "src", "dst")},
+                "at": units.seconds(row["at_ns"]),
+                "message": row["payload"],
+            }
+            for row in cast("list[dict[str, Any]]", self._world.pending())
+        ]
+        return [row for row in rows if all(row[name] in _members(value) for name, value in filters.items())]
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """The messages under way."""
+        return self.pending(kind="message")
+
+    def deliver(self, id: int | None = None, **filters: Any) -> int:
+        """Let something that waits happen now: one thing by id, or all messages that match. How many.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> raft = dl.Raft(3, manual=True)
+        >>> raft.campaign("n0").deliver(dst="n1")
+        1
+        """
+        return self._each(id, filters, self._world.deliver)
+
+    def drop(self, id: int | None = None, **filters: Any) -> int:
+        """Let something that waits never happen: one thing by id, or all messages that match. How many."""
+        return self._each(id, filters, self._world.discard)
+
+    def duplicate(self, id: int | None = None, **filters: Any) -> int:
+        """Let a message arrive a second time: one by id (returns the copy's id), or all that match (how many)."""
+        if id is not None:
+            return self._world.duplicate(id)
+        return self._each(id, filters, self._world.duplicate)
+
+    def _each(self, id: int | None, filters: Mapping[str, Any], act: Callable[[int], object]) -> int:
+        if id is not None and filters:
+            raise ParameterError("id", id, "an id or filters, not both")
+        chosen = [id] if id is not None else [it["id"] for it in self.pending(**{"kind": "message", **filters})]
+        with self._explained():
+            for one in chosen:
+                act(one)
+        return len(chosen)
+
+    def fire(self, node: str, timer: Any) -> Self:
+        """A timer goes off now, whether it was armed or not."""
+        with self._explained():
+            self._world.fire(node, timer)
+        return self
+
+    def complete_write(self, node: str) -> Self:
+        """The sync of a node's disk that is under way completes now."""
+        with self._explained():
+            self._world.complete_write(node)
+        return self
+
+    def settle(self, most: int = 100_000) -> int:
+        """Let everything that waits happen except timers, faults and loads; the number of events."""
+        with self._explained():
+            return self._world.settle(most)
+
+    def edit(self, node: str, *, state: Any = None, disk: Any = None) -> Self:
+        """Replace a node's state or disk, in the form of :meth:`state`; None leaves it as it is."""
+        with self._explained():
+            self._world.edit(node, state, disk)
+        return self
+
+    def _join(self, nodes: Mapping[str, Any]) -> None:
+        """Adds nodes, and starts them."""
+        self._world.spawn(dict(nodes))
+        with self._explained():
+            self._world.start_nodes()
+
+    # -- the rest -------------------------------------------------------------------------------------
+
+    def _known(self, node: Any) -> str:
+        if node not in self._world.names:
+            raise UnknownNode(node, tuple(self._world.names))
+        return cast(str, node)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Gives a violation what only the cluster knows: the trace, and the line that runs it again."""
+        try:
+            yield
+        except InvariantViolation as violation:
+            if violation.trace is None:
+                violation.trace = self.trace
+            if violation.replay is None:
+                violation.replay = f"the same calls on a cluster with seed={violation.seed}"
+            raise
+
+    def __repr__(self) -> str:
+        count = len(self.nodes)
+        nodes = f"{count} node{'s' if count != 1 else ''}"
+        return f"<{type(self).__name__} of {nodes} at {self.now:g} s, seed {self.seed}>"
+
+    def _repr_html_(self) -> str:
+        rows = [(name, "up" if self.up(name) else "down", self.status(name)) for name in self.nodes]
+        head = list(dict.fromkeys(key for _, _, status in rows for key in status))
+        lines = [[name, up, *(status.get(key, "") for key in head)] for name, up, status in rows]
+        return table(["node", "", *head], lines, repr(self))
+
+
+def load(source: bytes | str | os.PathLike[str], nodes: Sequence[type] = ()) -> Cluster:
+    """A cluster from :meth:`Cluster.save`: its bytes, or the path of a file.
+
+    A saved cluster is data: reading it runs no code. Clusters that hold nodes written in Python need the
+    classes of those nodes given again.
+
+    Parameters
+    ----------
+    source : bytes or path
+        What was saved.
+    nodes : sequence of type
+        The classes of the nodes written in Python, and of their data.
+
+    Raises
+    ------
+    SaveFileError
+        If it is damaged, cut short, not a saved cluster, or of another version.
+
+    Examples
+    --------
+    >>> import distlab as dl
+    >>> raft = dl.Raft(3, seed=4).run_for("1s")
+    >>> again = dl.load(raft.save())
+    >>> again.run_for("1s").fingerprint == raft.run_for("1s").fingerprint
+    True
+    """
+    from .raft import Raft
+
+    cluster = Cluster.load_from(source, nodes)
+    if any(Raft._is_server(cluster, name) for name in cluster.nodes):
+        return Raft.load_from(source, nodes)
+    return cluster
+
+
+def _config(
+    seed: int,
+    network: Network | None,
+    disk: Disk | None,
+    service: Any,
+    trace: str,
+    manual: bool,
+    limits: Mapping[str, int] | None,
+) -> dict[str, Any]:
+    """The core's configuration."""
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise ParameterTypeError("seed", seed, "a whole number from 0 to 2**64 - 1")
+    if not 0 <= seed < 2**64:
+        raise ParameterError("seed", seed, "a whole number from 0 to 2**64 - 1")
+    for name, value, kind in (("network", network, Network), ("disk", disk, Disk)):
+        if value is not None and not isinstance(value, kind):
+            raise ParameterTypeError(name, value, f"a distlab.{kind.__name__}")
+    config: dict[str, Any] = {
+        "seed": seed,
+        "network": (network or Network()).to_data(),
+        "disk": (disk or Disk()).to_data(),
+        "trace": units.choice(trace, "trace", ("off", "summary", "full")),
+        "manual": bool(manual),
+    }
+    if service is not None:
+        config["service"] = distribution(service, "service")
+    if limits is not None:
+        allowed = ("pending", "instant", "effects", "trace_rows")
+        config["limits"] = {units.choice(it, "limits", allowed): units.count(n, it) for it, n in limits.items()}
+    return config
+
+
+def _without_arguments(condition: Callable[..., object], cluster: Cluster) -> Callable[[], object]:
+    """The condition as a callable without arguments: one that needs an argument is given the cluster."""
+    import inspect
+
+    try:
+        parameters = inspect.signature(condition).parameters.values()
+    except (TypeError, ValueError):
+        return condition
+    needed = [it for it in parameters if it.default is it.empty and it.kind in (it.POSITIONAL_ONLY, it.POSITIONAL_OR_KEYWORD)]
+    return (lambda: condition(cluster)) if needed else condition
+
+
+def _members(value: Any) -> tuple[Any, ...]:
+    """A collection's members, or the value alone."""
+    if value is None:
+        return ()
+    return tuple(value) if isinstance(value, list | tuple | set | frozenset) else (value,)
+
+
+@contextmanager
+def _bar(shown: bool, start_ns: int, end_ns: int) -> Iterator[Callable[[int, int], object] | None]:
+    """A progress bar over simulated time, if wanted."""
+    if not shown:
+        yield None
+        return
+    from tqdm.auto import tqdm
+
+    total = units.seconds(end_ns - start_ns)
+    with tqdm(total=total, unit="s", bar_format="{l_bar}{bar}| {n:.2f}/{total:.2f} simulated s") as bar:
+
+        def report(now_ns: int, _events: int) -> None:
+            bar.update(units.seconds(now_ns - start_ns) - bar.n)
+
+        yield report
+        bar.update(total - bar.n)

@@ -1,0 +1,239 @@
+"""The verbs of failure, the same for what happens now and for what is planned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from . import units
+from ._core import nanoseconds
+from .errors import ParameterError, ParameterTypeError
+from .network import distribution
+from .units import Duration
+
+if TYPE_CHECKING:
+    from .cluster import Cluster
+
+__all__ = ["FaultVerbs", "Schedule"]
+
+
+class FaultVerbs:
+    """What may go wrong. On a cluster the verbs act now; after :meth:`Cluster.at` they are planned.
+
+    Every verb returns the object it was called on, so that verbs can be chained.
+    """
+
+    def _fault(self, fault: str | Mapping[str, Any]) -> None:
+        raise TypeError("a place where faults go")  # pragma: no cover
+
+    def _do(self, fault: str, /, **fields: Any) -> Self:
+        self._fault({fault: fields} if fields else fault)
+        return self
+
+    def crash(self, node: str, *, torn: bool = False) -> Self:
+        """A node loses its memory, and every write that is not durable with the messages that waited for it.
+
+        Parameters
+        ----------
+        node : str
+            Which node.
+        torn : bool
+            Whether the first lost write may remain in part.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> raft = dl.Raft(3, seed=1)
+        >>> raft.crash("n0").up("n0")
+        False
+        """
+        return self._do("crash", node=node, torn=torn)
+
+    def recover(self, node: str) -> Self:
+        """A crashed node comes up again, with its disk."""
+        return self._do("recover", node=node)
+
+    def wipe(self, node: str) -> Self:
+        """A node crashes, and its disk is blank afterwards; ``recover`` brings it up."""
+        return self._do("wipe", node=node)
+
+    def pause(self, node: str) -> Self:
+        """A node stops to react (a long collection of garbage); what arrives waits."""
+        return self._do("pause", node=node)
+
+    def resume(self, node: str) -> Self:
+        """A paused node goes on with what has waited."""
+        return self._do("resume", node=node)
+
+    def slow(self, node: str, *, factor: float = 1.0, extra: Duration = 0.0) -> Self:
+        """A node takes ``factor`` times its service time for every input, plus ``extra``. No arguments: normal."""
+        allowed = "a finite number above 0"
+        factor = units.number(factor, "factor", allowed)
+        return self._do("slow", node=node, factor=factor, extra=nanoseconds(extra, "extra"))
+
+    def partition(self, *groups: Iterable[str]) -> Self:
+        """Messages between nodes of different groups are lost. Nodes in no group (clients) reach everybody.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> raft = dl.Raft(5, seed=1)
+        >>> raft.partition(["n0", "n1"], ["n2", "n3", "n4"]).heal().now
+        0.0
+        >>> raft.partition(["n0", "n1"], ["n1", "n2"])
+        Traceback (most recent call last):
+        ...
+        distlab.ParameterError: groups: expected every node in one group at most, got 'n1 is named twice'
+        """
+        for group in groups:
+            if isinstance(group, str):
+                raise ParameterTypeError("groups", group, "lists of node names")
+        return self._do("partition", groups=[list(group) for group in groups])
+
+    def cut(self, a: str, b: str, *, oneway: bool = False) -> Self:
+        """Messages from ``a`` to ``b`` are lost, and back unless ``oneway``."""
+        return self._do("cut", **{"from": a, "to": b, "oneway": oneway})
+
+    def mend(self, a: str, b: str, *, oneway: bool = False) -> Self:
+        """Takes back a cut."""
+        return self._do("mend", **{"from": a, "to": b, "oneway": oneway})
+
+    def isolate(self, node: str) -> Self:
+        """A node reaches nobody (clients neither) and is reached by nobody."""
+        return self._do("isolate", node=node)
+
+    def heal(self) -> Self:
+        """Every cut, partition and isolation ends."""
+        return self._do("heal")
+
+    def weather(
+        self,
+        src: str | None = None,
+        dst: str | None = None,
+        *,
+        loss: float = 0.0,
+        duplicate: float = 0.0,
+        corrupt: float = 0.0,
+        delay: Any = None,
+    ) -> Self:
+        """Bad weather on the links from ``src`` to ``dst`` (None: all), on top of what the network does.
+
+        Replaces earlier weather on the same links; without arguments it is calm again.
+
+        Parameters
+        ----------
+        src, dst : str, optional
+            The ends of the links.
+        loss, duplicate : float
+            How often a message is lost, or arrives twice.
+        corrupt : float
+            How often a message arrives damaged: its checksum shows it, and it is dropped.
+        delay : Distribution, duration, or pair of durations, optional
+            A time added to every delivery.
+        """
+        weather: dict[str, Any] = {
+            "loss": units.probability(loss, "loss"),
+            "duplicate": units.probability(duplicate, "duplicate"),
+            "corrupt": units.probability(corrupt, "corrupt"),
+        }
+        if delay is not None:
+            weather["delay"] = distribution(delay, "delay")
+        return self._do("weather", **{"from": src, "to": dst, "weather": weather})
+
+    def corrupt(self, probability: float, src: str | None = None, dst: str | None = None) -> Self:
+        """Messages arrive damaged this often, and are dropped: short for ``weather(corrupt=...)``."""
+        return self.weather(src, dst, corrupt=probability)
+
+    def omit(
+        self,
+        node: str,
+        *,
+        send: float = 0.0,
+        receive: float = 0.0,
+        peer: str | None = None,
+        kind: str | None = None,
+    ) -> Self:
+        """A node drops some of its own messages; with zeros it does not any more.
+
+        Parameters
+        ----------
+        node : str
+            Which node.
+        send, receive : float
+            How often what it sends, or should receive, is lost.
+        peer : str, optional
+            Only messages to or from this node.
+        kind : str, optional
+            Only messages of this kind, such as ``"append_entries"``.
+        """
+        rates = {"send": units.probability(send, "send"), "receive": units.probability(receive, "receive")}
+        return self._do("omit", node=node, peer=peer, kind=kind, **rates)
+
+    def skew(self, node: str, *, offset: Duration | None = None, drift_ppm: float | None = None) -> Self:
+        """A node's clock jumps by ``offset`` (may be negative), or runs ``drift_ppm`` parts per million fast.
+
+        Timers run on elapsed time: a jump does not move them, a drift does.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> dl.Raft(3).skew("n0", drift_ppm=-2_000_000)
+        Traceback (most recent call last):
+        ...
+        distlab.ParameterError: drift_ppm: expected a finite number above -1e6, got -2000000
+        """
+        if offset is None and drift_ppm is None:
+            raise ParameterError("offset", None, "an offset, a drift_ppm, or both")
+        if offset is not None:
+            self._do("clock_jump", node=node, by=units.offset(offset, "offset"))
+        if drift_ppm is not None:
+            drift = units.number(drift_ppm, "drift_ppm", "a finite number above -1e6", above=-1e6)
+            self._do("clock_drift", node=node, ppb=round(drift * 1_000))
+        return self
+
+    def freeze(self, node: str) -> Self:
+        """A node's clock stands still, and with it its timers."""
+        return self._do("clock_freeze", node=node)
+
+    def thaw(self, node: str) -> Self:
+        """A frozen clock goes on."""
+        return self._do("clock_thaw", node=node)
+
+    def disk_lies(self, node: str, probability: float = 1.0) -> Self:
+        """A node's disk says this often that writes are durable when they are not; 0: never again."""
+        return self._do("disk_lie", node=node, probability=units.probability(probability, "probability"))
+
+    def disk_slow(self, node: str, *, factor: float = 1.0, extra: Duration = 0.0) -> Self:
+        """A node's disk takes ``factor`` times as long to sync, plus ``extra``. No arguments: normal."""
+        factor = units.number(factor, "factor", "a finite number above 0")
+        return self._do("disk_slow", node=node, factor=factor, extra=nanoseconds(extra, "extra"))
+
+    def disk_full(self, node: str, full: bool = True) -> Self:
+        """A node's disk is full, and nothing more becomes durable; or, with ``full=False``, has room again."""
+        return self._do("disk_full", node=node, full=full)
+
+
+class Schedule(FaultVerbs):
+    """Faults planned for one time of a cluster: what :meth:`Cluster.at` returns."""
+
+    def __init__(self, cluster: Cluster, time_ns: int) -> None:
+        self._cluster = cluster
+        self._time_ns = time_ns
+
+    def _fault(self, fault: str | Mapping[str, Any]) -> None:
+        self._cluster._world.schedule(self._time_ns, fault)
+
+    def at(self, time: Duration) -> Schedule:
+        """Plans the next faults for another time."""
+        return self._cluster.at(time)
+
+    def do(self, action: Callable[[Cluster], object]) -> Schedule:
+        """Plans any Python code: ``action(cluster)`` runs when the time has come.
+
+        For what depends on the state then: ``cluster.at("5s").do(lambda c: c.crash(c.leader))``.
+        """
+        self._cluster._plan(self._time_ns, action)
+        return self
+
+    def __repr__(self) -> str:
+        return f"<faults at {units.seconds(self._time_ns):g} s of {self._cluster!r}>"

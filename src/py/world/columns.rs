@@ -1,0 +1,127 @@
+//! Traces and histories as columns.
+use std::collections::BTreeMap;
+
+use numpy::PyArray1;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use super::engine::Inner;
+use crate::py::bridge::to_python;
+use crate::sim::{NO_LOAD, NOBODY, NodeId, Outcome, Row, RowKind, Trial, Value};
+
+/// A node as a column shows it: its index; -1 for none.
+fn index(node: NodeId) -> i32 {
+    if node == NOBODY { -1 } else { node.0 as i32 }
+}
+
+/// The rows of the trace from the `start`-th that is still there.
+pub fn trace<'py>(py: Python<'py>, inner: &Inner, start: usize) -> PyResult<Bound<'py, PyDict>> {
+    let trace = inner.world.trace();
+    let columns = PyDict::new(py);
+    let rows = || trace.rows().skip(start);
+    fn column<'a, T>(rows: impl Iterator<Item = &'a Row>, of: impl Fn(&Row) -> T) -> Vec<T> {
+        rows.map(of).collect()
+    }
+    columns.set_item("time_ns", PyArray1::from_vec(py, column(rows(), |it| it.time as i64)))?;
+    columns.set_item("kind", PyArray1::from_vec(py, column(rows(), |it| it.kind as u8)))?;
+    columns.set_item("node", PyArray1::from_vec(py, column(rows(), |it| index(it.node))))?;
+    columns.set_item("peer", PyArray1::from_vec(py, column(rows(), |it| index(it.peer))))?;
+    columns.set_item("label", PyArray1::from_vec(py, column(rows(), |it| it.label)))?;
+    columns.set_item("id", PyArray1::from_vec(py, column(rows(), |it| it.id)))?;
+    columns.set_item("cause", PyArray1::from_vec(py, column(rows(), |it| it.cause)))?;
+    columns.set_item("kinds", RowKind::NAMES.to_vec())?;
+    columns.set_item("labels", trace.labels().iter().map(|it| &**it).collect::<Vec<_>>())?;
+    columns.set_item("nodes", PyList::new(py, inner.scene.names.all())?)?;
+    columns.set_item("dropped", trace.dropped())?;
+    Ok(columns)
+}
+
+/// A number for each different value, in the order in which they come.
+struct Numbers<K> {
+    of: BTreeMap<K, u32>,
+}
+
+impl<K: Ord + Clone> Numbers<K> {
+    fn number(&mut self, value: &K) -> u32 {
+        let next = self.of.len() as u32;
+        match self.of.get(value) {
+            Some(known) => *known,
+            None => *self.of.entry(value.clone()).or_insert(next),
+        }
+    }
+
+    fn into_values(self) -> Vec<K> {
+        let mut values: Vec<_> = self.of.into_iter().map(|(value, number)| (number, value)).collect();
+        values.sort_unstable_by_key(|(number, _)| *number);
+        values.into_iter().map(|(_, value)| value).collect()
+    }
+}
+
+/// Every operation from the `start`-th.
+pub fn history<'py>(py: Python<'py>, inner: &Inner, start: usize) -> PyResult<Bound<'py, PyDict>> {
+    let history = inner.world.history();
+    let ops = history.ops().get(start..).unwrap_or_default();
+    let (mut processes, mut kinds) = (Numbers { of: BTreeMap::new() }, Numbers { of: BTreeMap::new() });
+    let process: Vec<_> =
+        history.processes().iter().map(|it| i64::from(processes.number(it))).skip(start).collect();
+    let (mut kind, mut outcome) = (Vec::new(), Vec::new());
+    let (mut key, mut argument, mut result) = (Vec::new(), Vec::new(), Vec::new());
+    for op in ops {
+        let described = op.describe();
+        kind.push(kinds.number(&described.kind));
+        outcome.push(match op.outcome() {
+            Outcome::Ok => 0_u8,
+            Outcome::Fail => 1,
+            Outcome::Info => 2,
+        });
+        key.push(value(py, &described.key)?);
+        argument.push(value(py, &described.argument)?);
+        result.push(value(py, &described.result)?);
+    }
+    let columns = PyDict::new(py);
+    let node = ops.iter().map(|it| index(it.node)).collect();
+    columns.set_item("node", PyArray1::from_vec(py, node))?;
+    columns.set_item("process", PyArray1::from_vec(py, process))?;
+    let load = ops.iter().map(|it| if it.load == NO_LOAD { -1 } else { i64::from(it.load) }).collect();
+    columns.set_item("load", PyArray1::from_vec(py, load))?;
+    let called = ops.iter().map(|it| it.called_at as i64).collect();
+    columns.set_item("called_ns", PyArray1::from_vec(py, called))?;
+    let replied = ops.iter().map(|it| it.answer.as_ref().map_or(-1, |(at, _)| *at as i64)).collect();
+    columns.set_item("replied_ns", PyArray1::from_vec(py, replied))?;
+    columns.set_item("outcome", PyArray1::from_vec(py, outcome))?;
+    columns.set_item("kind", PyArray1::from_vec(py, kind))?;
+    columns.set_item("kinds", kinds.into_values())?;
+    columns.set_item("key", PyList::new(py, key)?)?;
+    columns.set_item("argument", PyList::new(py, argument)?)?;
+    columns.set_item("result", PyList::new(py, result)?)?;
+    columns.set_item("nodes", PyList::new(py, inner.scene.names.all())?)?;
+    Ok(columns)
+}
+
+/// How each trial went.
+pub fn trials<'py>(py: Python<'py>, rows: &[Trial]) -> PyResult<Bound<'py, PyDict>> {
+    let columns = PyDict::new(py);
+    fn column<'py, T: numpy::Element>(
+        py: Python<'py>,
+        rows: &[Trial],
+        of: impl Fn(&Trial) -> T,
+    ) -> Bound<'py, PyArray1<T>> {
+        PyArray1::from_vec(py, rows.iter().map(of).collect())
+    }
+    columns.set_item("seed", column(py, rows, |it| it.seed))?;
+    columns.set_item("took_ns", column(py, rows, |it| it.took.map_or(-1, |it| it as i64)))?;
+    columns.set_item("node", column(py, rows, |it| it.node.map_or(-1, index)))?;
+    columns.set_item("events", column(py, rows, |it| it.events))?;
+    columns.set_item("sent", column(py, rows, |it| it.sent))?;
+    columns.set_item("fingerprint", column(py, rows, |it| it.fingerprint))?;
+    Ok(columns)
+}
+
+fn value<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+    match value {
+        Value::Null => Ok(py.None().into_bound(py)),
+        Value::Int(it) => Ok(it.into_pyobject(py)?.into_any()),
+        Value::Text(it) => Ok((&**it).into_pyobject(py)?.into_any()),
+        Value::Bool(_) | Value::List(_) => to_python(py, None, value),
+    }
+}
