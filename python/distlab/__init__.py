@@ -36,7 +36,7 @@ from .errors import (
     UnknownNode,
 )
 from .experiments import election_times
-from .faults import FaultVerbs, Schedule
+from .faults import FaultVerbs, Hazard, Schedule
 from .network import (
     Constant,
     Disk,
@@ -76,6 +76,7 @@ __all__ = [
     "Exponential",
     "FaultVerbs",
     "HandlerError",
+    "Hazard",
     "History",
     "Hotspot",
     "InternalError",
