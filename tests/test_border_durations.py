@@ -45,11 +45,13 @@ def test_whole_nanoseconds_are_kept(ns: int) -> None:
 
 @pytest.mark.parametrize("value", ["", "5", "ms", "5 parsecs", "-5ms", "1e3s", "1.2.3s", "9" * 30 + "s"])
 def test_text_that_is_no_duration_is_refused(value: str) -> None:
-    with pytest.raises(ParameterError, match="heartbeat: .*150ms"):
+    with pytest.raises(ParameterError, match=r"heartbeat: .*150ms"):
         nanoseconds(value, "heartbeat")
 
 
-@pytest.mark.parametrize("value", [-1, -0.1, float("nan"), float("inf"), 1e12, timedelta(seconds=-1), "101000d"])
+@pytest.mark.parametrize(
+    "value", [-1, -0.1, float("nan"), float("inf"), 1e12, timedelta(seconds=-1), "101000d"]
+)
 def test_durations_out_of_range_are_refused(value: object) -> None:
     with pytest.raises(ParameterError, match="from 0 to 100 years"):
         nanoseconds(value)

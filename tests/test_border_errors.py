@@ -46,7 +46,13 @@ def test_errors_survive_a_process_pool() -> None:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         caught = pool.submit(fail, violation).exception()
     assert isinstance(caught, errors.InvariantViolation)
-    assert (caught.seed, caught.step, caught.time, caught.node, caught.replay) == (7, 120, 0.25, "n1", "pytest ...")
+    assert (caught.seed, caught.step, caught.time, caught.node, caught.replay) == (
+        7,
+        120,
+        0.25,
+        "n1",
+        "pytest ...",
+    )
 
 
 def test_a_value_that_cannot_be_pickled_travels_as_its_repr() -> None:

@@ -147,7 +147,7 @@ def test_the_context_shows_the_world() -> None:
         None,
         True,
     )
-    assert run_handler(repr) == "<Context of \"probe\">"
+    assert run_handler(repr) == '<Context of "probe">'
 
 
 def test_choices_are_drawn_from_the_seed() -> None:
@@ -184,7 +184,10 @@ def test_timers_are_armed_disarmed_and_traced_by_name() -> None:
     assert [it["label"] for it in timers.pending()] == ["retry"]
     timers.run_until(None)
     trace = timers.trace()
-    rows = [(trace["kinds"][kind], trace["labels"][label]) for kind, label in zip(trace["kind"], trace["label"], strict=True)]
+    rows = [
+        (trace["kinds"][kind], trace["labels"][label])
+        for kind, label in zip(trace["kind"], trace["label"], strict=True)
+    ]
     assert ("timer", "retry") in rows
     assert ("note", "fired") in rows
     assert 10 <= trace["id"][-1] <= 20
@@ -247,15 +250,14 @@ def test_the_run_stops_at_the_event_that_raised() -> None:
 
 
 def test_a_handler_cannot_run_its_own_cluster() -> None:
+    class Greedy:
+        def on_start(self, cx: dl.Context) -> None:
+            GREEDY[0].run_until(SECOND)
+
+    made = World({})
+    GREEDY[:] = [made]
+    made.spawn({"g": Greedy()})
     with pytest.raises(dl.ClusterBusy):
-
-        class Greedy:
-            def on_start(self, cx: dl.Context) -> None:
-                GREEDY[0].run_until(SECOND)
-
-        made = World({})
-        GREEDY[:] = [made]
-        made.spawn({"g": Greedy()})
         made.run_until(0)
     assert GREEDY[0].run_until(0) == 0
 
@@ -275,7 +277,13 @@ def test_a_handler_may_run_another_cluster() -> None:
 
 def test_a_context_is_dead_outside_its_handler() -> None:
     cx = run_handler(lambda cx: cx)
-    for use in (lambda: cx.now, lambda: cx.id, lambda: cx.send("other", 1), lambda: cx.disk, lambda: cx.nodes):
+    for use in (
+        lambda: cx.now,
+        lambda: cx.id,
+        lambda: cx.send("other", 1),
+        lambda: cx.disk,
+        lambda: cx.nodes,
+    ):
         with pytest.raises(dl.HandlerError, match="while it runs"):
             use()
     assert repr(cx) == "<Context, outside its handler>"
@@ -313,21 +321,29 @@ def test_what_cannot_be_copied_is_no_node() -> None:
         def __init__(self) -> None:
             self.lock = threading.Lock()
 
-    with pytest.raises(dl.SerializationError, match="Locked: a node is copied .* cannot be: TypeError") as caught:
+    with pytest.raises(
+        dl.SerializationError, match=r"Locked: a node is copied .* cannot be: TypeError"
+    ) as caught:
         World({}).spawn({"l": Locked()})
     assert isinstance(caught.value.__cause__, TypeError)
 
 
-@pytest.mark.parametrize("send", [lambda w: w.inject("p", "t", 1), lambda w: w.call("p", 1), lambda w: w.fire("p", "x")])
+@pytest.mark.parametrize(
+    "send", [lambda w: w.inject("p", "t", 1), lambda w: w.call("p", 1), lambda w: w.fire("p", "x")]
+)
 def test_what_a_class_does_not_handle_is_an_error_on_arrival(send: Any) -> None:
     class Starter:
         def on_start(self, cx: dl.Context) -> None:
             pass
 
     made = world({"p": Starter(), "t": Starter()})
-    with pytest.raises(dl.HandlerError, match="but Starter defines no on_"):
+
+    def run() -> None:
         send(made)
         made.run_until(0)
+
+    with pytest.raises(dl.HandlerError, match="but Starter defines no on_"):
+        run()
 
 
 def test_a_fork_goes_its_own_way() -> None:
@@ -451,7 +467,12 @@ def test_messages_are_traced_by_their_kind(message: Any, label: str) -> None:
     made = world({"a": Ping(), "b": Ping()})
     made.inject("a", "b", message)
     (pending,) = made.pending()
-    assert (pending["label"], pending["payload"], pending["src"], pending["dst"]) == (label, message, "a", "b")
+    assert (pending["label"], pending["payload"], pending["src"], pending["dst"]) == (
+        label,
+        message,
+        "a",
+        "b",
+    )
 
 
 def test_a_history_shows_calls_in_the_terms_of_checkers() -> None:
@@ -472,7 +493,9 @@ def test_a_history_shows_calls_in_the_terms_of_checkers() -> None:
     register.run_until(0)
     history = register.history()
     kinds = [history["kinds"][kind] for kind in history["kind"]]
-    rows = list(zip(kinds, history["key"], history["argument"], history["result"], history["outcome"], strict=True))
+    rows = list(
+        zip(kinds, history["key"], history["argument"], history["result"], history["outcome"], strict=True)
+    )
     assert rows == [("write", "x", 1, None, 0), ("read", "x", None, 1, 0), ("cas", "x", [1, 2], "what?", 1)]
 
     load = {"clients": ["r"], "arrivals": {"fixed": {"rate": 1000.0}}, "keys": {"uniform": {"n": 3}}}

@@ -130,7 +130,14 @@ def test_a_run_can_be_watched_and_cancelled_from_another_thread() -> None:
     wait_for(lambda: world.events > 1000)
     first = world.now
     wait_for(lambda: world.now > first)
-    for use in (world.step, world.save, world.fork, world.pending, lambda: world.state("a"), lambda: world.names):
+    for use in (
+        world.step,
+        world.save,
+        world.fork,
+        world.pending,
+        lambda: world.state("a"),
+        lambda: world.names,
+    ):
         with pytest.raises(dl.ClusterBusy, match="running"):
             use()
     world.cancel()
