@@ -166,13 +166,13 @@ class World:
     def step(self) -> bool:
         """Let the next thing happen. False: there is nothing left to happen."""
 
-    def run_until(self, time_ns: int | None, progress: Callable[[int, int], object] | None = None) -> int:
+    def run_until(self, time_ns: int | None, progress: Callable[[int, int], Any] | None = None) -> int:
         """Let everything up to a time happen; None: until nothing is left. The number of events.
 
         ``progress(now_ns, events)`` is called now and then.
         """
 
-    def run_while(self, goes_on: Callable[[], object], deadline_ns: int | None = None) -> bool:
+    def run_while(self, goes_on: Callable[[], Any], deadline_ns: int | None = None) -> bool:
         """Run while ``goes_on()`` is true, asked before each event. False: time or events ran out."""
 
     def run_op(self, op: int, deadline_ns: int | None = None) -> bool:
@@ -309,14 +309,6 @@ class Context:
         """Mark a situation worth seeing in traces and counting over runs."""
 
     def __deepcopy__(self, _memo: Any) -> Context: ...
-
-def trials(world: World, seeds: NDArray[np.uint64], plan: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    """The same situation under many seeds, each in a fork of ``world``, on all cores.
-
-    ``plan``: ``faults`` as (after ns, fault), ``messages`` sent at the beginning as (src, dst, message),
-    ``until_note``: what ends a trial when it is noted, ``deadline`` in ns. Returns a row a seed, in order:
-    ``took_ns`` (-1: the deadline came first), ``node`` (who noted it; -1), ``events, sent, fingerprint``.
-    """
 
 def nanoseconds(value: _Duration, parameter: str = "duration") -> int:
     """A duration in nanoseconds: float seconds, text like ``"150ms"``, or a ``timedelta``."""

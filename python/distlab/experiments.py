@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import units
-from ._core import nanoseconds, trials
+from ._core import nanoseconds
 from .network import Disk, Exponential, Network
 from .raft import Raft
 from .units import Duration
@@ -89,8 +89,7 @@ def election_times(
         messages.append((leader, follower, {"raft": {"append_entries": heard}}))
     raft.crash(leader)
     first = seed * count
-    seeds = (np.arange(first, first + count, dtype=object) % 2**64).astype(np.uint64)
-    plan = {"messages": messages, "until_note": "leader", "deadline": nanoseconds(deadline, "deadline")}
-    took = trials(raft._world, seeds, plan)["took_ns"]
+    seeds = [it % 2**64 for it in range(first, first + count)]
+    took = raft._world.trials(seeds, "leader", nanoseconds(deadline, "deadline"), messages=messages)["took_ns"]
     crashed_after = np.random.Generator(np.random.PCG64(seed)).random(count) * beat
     return np.where(took < 0, np.nan, (took - crashed_after) / units.SECOND)

@@ -59,7 +59,7 @@ fn parse(text: &str) -> Option<i128> {
     };
     let number = number.replace('_', "");
     let (whole, fraction) = number.split_once('.').unwrap_or((&number, ""));
-    if whole.len() > 18 || fraction.len() > 18 || whole.len() + fraction.len() == 0 {
+    if whole.len() > 20 || fraction.len() > 18 || whole.len() + fraction.len() == 0 {
         return None;
     }
     let digits = |it: &str| if it.is_empty() { Some(0) } else { it.parse::<i128>().ok() };

@@ -7,7 +7,6 @@ mod errors;
 mod fault;
 mod node;
 mod plain;
-mod trials;
 mod world;
 
 use pyo3::prelude::*;
@@ -39,7 +38,6 @@ fn core_module(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
     m.add_class::<world::PyWorld>()?;
     m.add_class::<context::Context>()?;
-    m.add_function(wrap_pyfunction!(trials::trials, m)?)?;
     m.add_function(wrap_pyfunction!(nanoseconds, m)?)?;
     m.add_function(wrap_pyfunction!(encode, m)?)?;
     m.add_function(wrap_pyfunction!(decode, m)?)

@@ -34,6 +34,8 @@ pub(super) struct Machine<P: Protocol> {
     pub(super) timer_rng: Rng,
     /// How often it has come up.
     pub(super) incarnation: u32,
+    /// The event that will start it for the first time.
+    pub(super) first_start: Option<u64>,
     /// Whether it was crashed and not yet recovered.
     pub(super) down: bool,
     /// While paused: what waits.
@@ -72,6 +74,7 @@ impl<P: Protocol> Node<P> {
             rng: stream(Purpose::Node),
             timer_rng: stream(Purpose::Timer),
             incarnation: 0,
+            first_start: None,
             down: false,
             paused: false,
             waiting: VecDeque::new(),

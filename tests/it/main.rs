@@ -1,5 +1,6 @@
 //! Everything that is tested from outside of the crate, as one binary.
 #![allow(missing_docs)]
+mod compose;
 mod raft;
 mod tidy;
 mod world;

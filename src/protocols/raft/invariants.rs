@@ -6,7 +6,8 @@
 //! | LeaderAppendOnly | figure 3; 5.3 | `LeaderLogsAppendOnly` |
 //! | LogMatching | figure 3; 5.3 | `NoLogDivergence` |
 //! | LeaderCompleteness | figure 3; 5.4 | `LeaderHasAllAckedValues` |
-//! | StateMachineSafety | figure 3; 5.4.3 | `CommittedEntriesReachMajority`, `ConsistentCommit` |
+//! | StateMachineSafety | figure 3; 5.4.3 | `ConsistentCommit` |
+//! | CommittedOnQuorum | figure 2: a majority of matchIndex >= N | `CommittedEntriesReachMajority` |
 //! | Monotonic | figure 2: terms, commitIndex and lastApplied only increase | `MonotonicTerm` |
 //! | VoteOnce | figure 2: one vote a term, kept on stable storage | `VotesGrantedOnce` |
 //! | StateOrdering | figure 2: lastApplied <= commitIndex <= last index | `CommitIndexBounds` |
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use super::quorum::majority;
 use super::{Chunked, Command, Disk, Entry, Node, Role, Server, Write};
 use crate::sim::{self, Broken, NodeId, Step, StepKind, View};
 
@@ -72,6 +74,7 @@ impl sim::Monitor<Node> for Monitor {
         "LogMatching",
         "LeaderCompleteness",
         "StateMachineSafety",
+        "CommittedOnQuorum",
         "Monotonic",
         "VoteOnce",
         "StateOrdering",
@@ -185,7 +188,23 @@ impl Monitor {
         let news = commit > seen.commit || rewritten <= commit;
         (seen.commit, seen.applied) = (commit, applied);
         if news {
+            let before = self.committed.len() as u64;
             self.check_commit(step.node, disk.term, commit.min(last), report);
+            if step.kind == StepKind::Handler && self.committed.len() as u64 > before {
+                self.check_quorum(server, commit, report);
+            }
+        }
+    }
+
+    /// What is committed for the first time is on the disks of a majority.
+    fn check_quorum(&self, server: &Server, commit: u64, report: &mut Vec<Broken>) {
+        let at = (commit - 1) as usize;
+        let prefix = self.committed.get(at).map(|it| it.prefix);
+        let has = |voter: &&NodeId| self.nodes.get(voter.index()).is_some_and(|it| it.log.get(at).copied() == prefix);
+        let (count, voters) = (server.config.voters.iter().filter(has).count(), server.config.voters.len());
+        if count < majority(voters) {
+            let detail = format!("entry {commit} is committed and on {count} disks of {voters}");
+            report.push(broken("CommittedOnQuorum", detail));
         }
     }
 

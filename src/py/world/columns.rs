@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::engine::Inner;
+use crate::py::actor::Call;
 use crate::py::bridge::to_python;
 use crate::sim::{NO_LOAD, NOBODY, NodeId, Outcome, Row, RowKind, Trial, Value};
 
@@ -75,8 +76,15 @@ pub fn history<'py>(py: Python<'py>, inner: &Inner, start: usize) -> PyResult<Bo
             Outcome::Info => 2,
         });
         key.push(value(py, &described.key)?);
-        argument.push(value(py, &described.argument)?);
-        result.push(value(py, &described.result)?);
+        if let Call::Theirs(call) = &op.call {
+            argument.push(call.decode(py)?);
+            result.push(
+                op.reply().map_or_else(|| Ok(py.None().into_bound(py)), |it| inner.show_reply(py, it))?,
+            );
+        } else {
+            argument.push(value(py, &described.argument)?);
+            result.push(value(py, &described.result)?);
+        }
     }
     let columns = PyDict::new(py);
     let node = ops.iter().map(|it| index(it.node)).collect();

@@ -166,7 +166,7 @@ impl Inner {
         }
     }
 
-    fn show_reply<'py>(&self, py: Python<'py>, reply: &Reply) -> PyResult<Object<'py>> {
+    pub fn show_reply<'py>(&self, py: Python<'py>, reply: &Reply) -> PyResult<Object<'py>> {
         match reply {
             Reply::Ours(reply) => to_python(py, Some(&self.scene.names), reply),
             Reply::Theirs(reply) => reply.value.decode(py),

@@ -22,7 +22,7 @@ use engine::{Engine, guarded};
 
 /// A deterministic world of nodes.
 #[pyclass(frozen, module = "distlab._core", name = "World")]
-pub struct PyWorld(pub(in crate::py) Engine);
+pub struct PyWorld(Engine);
 
 type Object<'py> = Bound<'py, PyAny>;
 

@@ -129,7 +129,13 @@ impl<P: Protocol> World<P> {
     /// # Errors
     /// [`Error::Invariant`]; [`Error::Budget`].
     pub fn start_nodes(&mut self) -> Result<(), Error> {
-        (0..self.nodes.len() as u32).map(NodeId).try_for_each(|id| self.start(id).map(drop))
+        for index in 0..self.nodes.len() {
+            if let Some(event) = self.nodes[index].machine.first_start.take() {
+                self.core.queue.remove(event);
+                self.start(NodeId(index as u32))?;
+            }
+        }
+        Ok(())
     }
 
     /// A timer goes off now, whether it was armed or not.

@@ -208,8 +208,9 @@ impl<P: Protocol> World<P> {
             ));
         }
         let id = NodeId(self.nodes.len() as u32);
-        self.nodes.push(Node::new(name.to_owned(), node, id, self.seed));
-        self.core.queue.push(self.core.now, Event::Start { node: id });
+        let mut node = Node::new(name.to_owned(), node, id, self.seed);
+        node.machine.first_start = Some(self.core.queue.push(self.core.now, Event::Start { node: id }));
+        self.nodes.push(node);
         Ok(id)
     }
 

@@ -174,6 +174,7 @@ impl<P: Protocol> World<P> {
     /// A node comes up. False: it has crashed before it could, or was started by hand.
     pub(super) fn start(&mut self, id: NodeId) -> Result<bool, Error> {
         let node = &mut self.nodes[id.index()];
+        node.machine.first_start = None;
         if node.is_up() || node.machine.down {
             return Ok(false);
         }

@@ -1,1 +1,56 @@
+//! What the disk keeps, and what comes of a disk that does not.
+use super::storm::{Storm, final_list};
 use super::*;
+use distlab::sim::{DiskModel, Distribution};
+
+fn on_slow_disks(servers: u32, seed: u64, sync: Time) -> Cluster {
+    let disk = DiskModel { sync: Distribution::Constant(sync), fsync: true };
+    Cluster::with(servers, sim::Config { seed, disk, ..sim::Config::default() }, |_, _| {})
+}
+
+/// Scenarios P4 and P5: the leader does not wait for its own disk, nor for the slowest of three.
+#[test]
+fn a_commit_waits_for_the_fastest_majority() {
+    let mut cluster = on_slow_disks(3, 3, MS);
+    let leader = cluster.elect();
+    cluster.run(100 * MS);
+    cluster.apply(Fault::DiskSlow { node: leader, factor: 1.0, extra: SECOND });
+    let op = cluster.propose(leader, 1);
+    cluster.run(20 * MS);
+    assert!(matches!(cluster.reply(op), Some(Reply::Done { .. })), "{:?}", cluster.reply(op));
+    assert!(!cluster.world.node(leader).is_durable());
+    // The leader loses what it had not written, and nothing is lost.
+    cluster.crash(leader);
+    assert!(cluster.disk(leader).log.last_index() < 2 || cluster.disk(leader).log.entry(2).is_none());
+    cluster.recover(leader);
+    cluster.converges();
+    assert_eq!(final_list(&cluster), [1.into()]);
+}
+
+/// Scenario P6 (6.5840 Persist1 to 3): whoever crashes in whatever order, the list goes on in order.
+#[test]
+fn agreement_goes_on_through_restarts() {
+    each_seed(20, |seed| {
+        let mut cluster = on_slow_disks(5, seed, MS);
+        let client = cluster.client(|_| {});
+        let mut dice = dice(seed);
+        for value in 0..25 {
+            let op = cluster.execute(client, value);
+            let node = cluster.servers[dice.below(5) as usize];
+            cluster.run(dice.below(20) * MS);
+            cluster.apply(Fault::Crash { node, torn: true });
+            assert!(cluster.run_until(20 * SECOND, |it| it.reply(op).is_some()), "{}", cluster.describe());
+            cluster.recover(node);
+        }
+        cluster.converges();
+        assert_eq!(final_list(&cluster), (0..25).map(Into::into).collect::<Vec<sim::Value>>());
+    });
+}
+
+/// Scenarios P1 to P3, negative: the same storms on servers that do not wait for their disks.
+#[test]
+fn storms_break_servers_that_skip_fsync() {
+    let storm = Storm { fsync: false, servers: 3, ..Storm::default() };
+    let broken = (0..50).filter(|seed| storm.play(*seed).is_err()).count();
+    assert!(broken >= 5, "only {broken} of 50");
+}

@@ -41,7 +41,8 @@ impl Storm {
         let mut cluster = self.cluster(seed, &mut dice);
         let mut value = 0;
         for _ in 0..self.rounds {
-            self.strike(&mut cluster, &mut dice);
+            let fault = strike(&cluster, &mut dice);
+            cluster.world.apply(&fault).map_err(|error| error.to_string())?;
             for _ in 0..dice.below(4) {
                 let client = cluster.clients[dice.below(u64::from(self.clients)) as usize];
                 let op = if dice.below(3) == 0 { Op::Get { key: "log".into() } } else { push(value) };
@@ -72,49 +73,6 @@ impl Storm {
         cluster
     }
 
-    /// Something goes wrong, or right again.
-    fn strike(&self, cluster: &mut Cluster, dice: &mut Rng) {
-        let any = |dice: &mut Rng, list: &[NodeId]| list[dice.below(list.len() as u64) as usize];
-        let servers = cluster.servers.clone();
-        let everybody: Vec<NodeId> = servers.iter().chain(&cluster.clients).copied().collect();
-        let victim = match cluster.leader() {
-            Some(leader) if dice.below(3) == 0 => leader,
-            _ => any(dice, &servers),
-        };
-        let per_cent = |it: u64| (it as f64 / 100.0).try_into().unwrap();
-        let up = cluster.world.node(victim).is_up();
-        let fault = match dice.below(16) {
-            0..=2 if up => Fault::Crash { node: victim, torn: dice.below(2) == 0 },
-            0..=4 if !up => Fault::Recover { node: victim },
-            3 => Fault::Pause { node: victim },
-            4 | 5 => Fault::Resume { node: victim },
-            6 => Fault::Isolate { node: victim },
-            7 => Fault::Cut { from: victim, to: other(dice, &everybody, victim), oneway: dice.below(2) == 0 },
-            8 => {
-                let split = 1 + dice.below(servers.len() as u64 - 1) as usize;
-                let mut mixed = everybody.clone();
-                for i in (1..mixed.len()).rev() {
-                    mixed.swap(i, dice.below(i as u64 + 1) as usize);
-                }
-                let (one, two) = mixed.split_at(split);
-                Fault::Partition { groups: vec![one.to_vec(), two.to_vec()] }
-            }
-            9 | 10 => Fault::Heal,
-            11 => {
-                let delay = Some(Distribution::Uniform { min: 0, max: dice.below(80) * MS });
-                let (loss, duplicate) = (per_cent(dice.below(40)), per_cent(dice.below(40)));
-                let weather = Weather { loss, duplicate, delay, ..Weather::default() };
-                Fault::Weather { from: None, to: None, weather }
-            }
-            12 => Fault::Weather { from: None, to: None, weather: Weather::default() },
-            13 => Fault::ClockDrift { node: victim, ppb: dice.below(1_500_000_000) as i64 - 500_000_000 },
-            14 => Fault::DiskSlow { node: victim, factor: 1.0, extra: dice.below(100) * MS },
-            15 => Fault::DiskSlow { node: victim, factor: 1.0, extra: 0 },
-            _ => Fault::Heal,
-        };
-        cluster.apply(fault);
-    }
-
     fn settle(&self, cluster: &mut Cluster) -> Result<(), String> {
         for _ in 0..200 {
             let until = cluster.world.now() + 100 * MS;
@@ -123,8 +81,53 @@ impl Storm {
             if answered && cluster.agreed() {
                 return Ok(());
             }
+            if cluster.world.metrics().events > 200_000 {
+                break; // it does not come to rest
+            }
         }
         Err(format!("no agreement, or no answer, 20 s after the storm{}", cluster.describe()))
+    }
+}
+
+/// Something goes wrong, or right again.
+fn strike(cluster: &Cluster, dice: &mut Rng) -> Fault {
+    let any = |dice: &mut Rng, list: &[NodeId]| list[dice.below(list.len() as u64) as usize];
+    let servers = cluster.servers.clone();
+    let everybody: Vec<NodeId> = servers.iter().chain(&cluster.clients).copied().collect();
+    let victim = match cluster.leader() {
+        Some(leader) if dice.below(3) == 0 => leader,
+        _ => any(dice, &servers),
+    };
+    let per_cent = |it: u64| (it as f64 / 100.0).try_into().unwrap();
+    let up = cluster.world.node(victim).is_up();
+    match dice.below(16) {
+        0..=2 if up => Fault::Crash { node: victim, torn: dice.below(2) == 0 },
+        0..=4 if !up => Fault::Recover { node: victim },
+        3 => Fault::Pause { node: victim },
+        4 | 5 => Fault::Resume { node: victim },
+        6 => Fault::Isolate { node: victim },
+        7 => Fault::Cut { from: victim, to: other(dice, &everybody, victim), oneway: dice.below(2) == 0 },
+        8 => {
+            let split = 1 + dice.below(everybody.len() as u64 - 1) as usize;
+            let mut mixed = everybody.clone();
+            for i in (1..mixed.len()).rev() {
+                mixed.swap(i, dice.below(i as u64 + 1) as usize);
+            }
+            let (one, two) = mixed.split_at(split);
+            Fault::Partition { groups: vec![one.to_vec(), two.to_vec()] }
+        }
+        9 | 10 => Fault::Heal,
+        11 => {
+            let delay = Some(Distribution::Uniform { min: 0, max: dice.below(80) * MS });
+            let (loss, duplicate) = (per_cent(dice.below(40)), per_cent(dice.below(40)));
+            let weather = Weather { loss, duplicate, delay, ..Weather::default() };
+            Fault::Weather { from: None, to: None, weather }
+        }
+        12 => Fault::Weather { from: None, to: None, weather: Weather::default() },
+        13 => Fault::ClockDrift { node: victim, ppb: dice.below(1_500_000_000) as i64 - 500_000_000 },
+        14 => Fault::DiskSlow { node: victim, factor: 1.0, extra: dice.below(100) * MS },
+        15 => Fault::DiskSlow { node: victim, factor: 1.0, extra: 0 },
+        _ => Fault::Heal,
     }
 }
 

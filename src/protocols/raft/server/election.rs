@@ -7,7 +7,7 @@ impl Server {
     /// Begins a new term and asks everybody for their vote, itself too.
     pub(super) fn campaign(&mut self, cx: &mut Cx<'_, Node>) {
         let Some(own) = self.config.voters.iter().position(|voter| *voter == cx.id) else { return };
-        let term = cx.disk().term + 1;
+        let Some(term) = cx.disk().term.checked_add(1) else { return cx.note("no term is left", u64::MAX) };
         cx.write(Write::Hard { term, voted_for: Some(cx.id) });
         cx.note("candidate", term);
         self.role = Role::Candidate;
@@ -66,7 +66,9 @@ impl Server {
     }
 
     fn count_vote(&mut self, cx: &mut Cx<'_, Node>, voter: usize, granted: bool) {
-        self.votes[voter].get_or_insert(granted);
+        if let Some(vote) = self.votes.get_mut(voter) {
+            vote.get_or_insert(granted); // the first answer counts
+        }
         match tally(&self.votes, self.quorum()) {
             Tally::Won => self.lead(cx),
             Tally::Lost => self.follow(cx),

@@ -44,7 +44,8 @@ impl Server {
     }
 
     fn replicate_to_all(&mut self, cx: &mut Cx<'_, Node>, cut: &mut Cut) {
-        for i in 0..self.config.voters.len() {
+        let peers = self.leader_mut().map_or(0, |leader| leader.peers.len());
+        for i in 0..peers {
             self.replicate(cx, i, cut);
         }
     }
