@@ -161,8 +161,8 @@ class Cluster(FaultVerbs):
         ['n0', 'n1']
         """
         if isinstance(nodes, Sequence) and not isinstance(nodes, str):
-            nodes = {f"n{i}": node for i, node in enumerate(nodes)}
-        return Cluster(nodes, **options)
+            return Cluster({f"n{i}": node for i, node in enumerate(nodes)}, **options)
+        return Cluster(cast("Mapping[str, Any]", nodes), **options)
 
     # -- time -----------------------------------------------------------------------------------------
 
@@ -685,7 +685,9 @@ def _without_arguments(condition: Callable[..., object], cluster: Cluster) -> Ca
         parameters = inspect.signature(condition).parameters.values()
     except (TypeError, ValueError):
         return condition
-    needed = [it for it in parameters if it.default is it.empty and it.kind in (it.POSITIONAL_ONLY, it.POSITIONAL_OR_KEYWORD)]
+    needed = [
+        it for it in parameters if it.default is it.empty and it.kind in (it.POSITIONAL_ONLY, it.POSITIONAL_OR_KEYWORD)
+    ]
     return (lambda: condition(cluster)) if needed else condition
 
 
