@@ -486,18 +486,23 @@ def test_a_history_shows_calls_in_the_terms_of_checkers() -> None:
                     cx.reply(op, "what?", outcome="fail")
 
     register = world({"r": Register()})
-    for call in [("write", "x", 1), ("read", "x"), ("cas", "x", 1, 2)]:
+    for call in [("write", "x", 1), ("read", "x"), ("cas", "x", 1, 2), {"odd": 1.5}]:
         register.call("r", call)
     register.run_until(0)
     history = register.history()
     kinds = [history["kinds"][kind] for kind in history["kind"]]
     rows = list(zip(kinds, history["key"], history["argument"], history["result"], history["outcome"], strict=True))
-    assert rows == [("write", "x", 1, None, 0), ("read", "x", None, 1, 0), ("cas", "x", [1, 2], "what?", 1)]
+    assert rows == [
+        ("write", "x", 1, None, 0),
+        ("read", "x", None, 1, 0),
+        ("cas", "x", [1, 2], "what?", 1),
+        ("odd", None, {"odd": 1.5}, "what?", 1),
+    ]
 
     load = {"clients": ["r"], "arrivals": {"fixed": {"rate": 1000.0}}, "keys": {"uniform": {"n": 3}}}
     register.add_load({**load, "mix": {"read": 0.5, "update": 0.5}, "limit": 100})
     register.run_until(SECOND)
-    history = register.history(3)
+    history = register.history(4)
     assert len(history["node"]) == 100
     assert set(history["outcome"]) == {0}
     assert set(history["load"]) == {0}

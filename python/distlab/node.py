@@ -79,5 +79,7 @@ class Node:
         op : int
             Which operation it is, for ``cx.reply``, now or later.
         call : object
-            What is asked.
+            What is asked. A workload asks ``("read", key)``, ``("write", key, value)``,
+            ``("scan", key, count)`` and ``("read_modify_write", key, value)``; calls of this form,
+            ``(kind, key, *arguments)``, are the ones that a history shows with kind, key and argument.
         """

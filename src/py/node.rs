@@ -213,19 +213,26 @@ impl Protocol for PyNode {
     fn describe(call: &Plain, reply: Option<&Answer>) -> Operation {
         let result = reply.map(|it| it.value.value()).unwrap_or_default();
         let kind = Label::Borrowed(call.kind());
-        let parts = call.items().unwrap_or_default();
-        let mut parts = parts.iter().map(Plain::value).skip(1);
-        let key = parts.next().unwrap_or_default();
-        let argument = match (parts.next(), parts.next()) {
-            (Some(first), Some(second)) => [first, second].into_iter().chain(parts).collect(),
-            (first, _) => first.unwrap_or_default(),
+        let (key, arguments) = terms(call).unwrap_or_default();
+        let mut arguments = arguments.iter().map(Plain::value);
+        let argument = match arguments.len() {
+            0 | 1 => arguments.next().unwrap_or_default(),
+            _ => arguments.collect(),
         };
+        let key = key.value();
         Operation { kind, key, argument, result }
     }
 
     fn outcome(reply: &Answer) -> Outcome {
         reply.outcome
     }
+}
+
+/// The key and the arguments of a call in the terms of histories, `(kind, key, *arguments)`.
+pub fn terms(call: &Plain) -> Option<(Plain, Vec<Plain>)> {
+    let mut parts = call.items()?.into_iter();
+    parts.next().filter(Plain::is_text)?;
+    Some((parts.next().unwrap_or_default(), parts.collect()))
 }
 
 fn deepcopy(object: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {

@@ -69,6 +69,11 @@ impl Plain {
         read::value(&self.0)
     }
 
+    /// Whether it is a string.
+    pub fn is_text(&self) -> bool {
+        self.0.first() == Some(&read::tag::TEXT)
+    }
+
     /// The items, if it is a list or a tuple.
     pub fn items(&self) -> Option<Vec<Plain>> {
         read::items(&self.0)

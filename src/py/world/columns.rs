@@ -8,6 +8,8 @@ use pyo3::types::{PyDict, PyList};
 use super::engine::Inner;
 use crate::py::actor::Call;
 use crate::py::bridge::to_python;
+use crate::py::node::terms;
+use crate::py::plain::Plain;
 use crate::sim::{NO_LOAD, NOBODY, NodeId, Outcome, Row, RowKind, Trial, Value};
 
 /// A node as a column shows it: its index; -1 for none.
@@ -77,10 +79,9 @@ pub fn history<'py>(py: Python<'py>, inner: &Inner, start: usize) -> PyResult<Bo
         });
         key.push(value(py, &described.key)?);
         if let Call::Theirs(call) = &op.call {
-            argument.push(call.decode(py)?);
-            result.push(
-                op.reply().map_or_else(|| Ok(py.None().into_bound(py)), |it| inner.show_reply(py, it))?,
-            );
+            // What a user's node was asked and answered may be more than a value of a history can be.
+            argument.push(argument_of(py, call)?);
+            result.push(op.reply().map(|it| inner.show_reply(py, it)).transpose()?.into_pyobject(py)?);
         } else {
             argument.push(value(py, &described.argument)?);
             result.push(value(py, &described.result)?);
@@ -104,6 +105,21 @@ pub fn history<'py>(py: Python<'py>, inner: &Inner, start: usize) -> PyResult<Bo
     columns.set_item("result", PyList::new(py, result)?)?;
     columns.set_item("nodes", PyList::new(py, inner.scene.names.all())?)?;
     Ok(columns)
+}
+
+/// Of `(kind, key, argument)` the argument, if there are several their list; any other call itself.
+fn argument_of<'py>(py: Python<'py>, call: &Plain) -> PyResult<Bound<'py, PyAny>> {
+    match terms(call) {
+        None => call.decode(py),
+        Some((_, arguments)) => match &arguments[..] {
+            [] => Ok(py.None().into_bound(py)),
+            [only] => only.decode(py),
+            several => {
+                let several: Vec<_> = several.iter().map(|it| it.decode(py)).collect::<PyResult<_>>()?;
+                Ok(PyList::new(py, several)?.into_any())
+            }
+        },
+    }
 }
 
 /// How each trial went.

@@ -2,9 +2,6 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-#[allow(clippy::disallowed_types)]
-// how long a slice takes decides when to look for Ctrl-C, and nothing else
-use std::time::Instant;
 
 use parking_lot::{Mutex, MutexGuard};
 use pyo3::intern;
@@ -122,9 +119,8 @@ impl Engine {
         mut slice: impl FnMut(&mut World<Actor>, u64) -> Slice + Send,
         mut between: impl FnMut() -> PyResult<()>,
     ) -> PyResult<()> {
-        let mut most = 256;
+        let (mut most, mut started) = (256, None);
         loop {
-            let started = clock();
             let more = if inner.theirs {
                 inner.enter(py, |world| slice(world, most))
             } else {
@@ -137,9 +133,11 @@ impl Engine {
             if !more || deferred.came() || self.gauge.cancelled.load(Ordering::Relaxed) {
                 return Ok(());
             }
-            let took = started.elapsed().as_nanos().max(1);
-            let fitting = u64::try_from(u128::from(most) * SLICE_NS / took).unwrap_or(u64::MAX);
-            most = fitting.clamp(most / 4 + 1, most * 4);
+            let now = clock(py)?;
+            if let Some(started) = started.replace(now) {
+                let fitting = u128::from(most) * SLICE_NS / u128::from((now - started).max(1));
+                most = u64::try_from(fitting).unwrap_or(u64::MAX).clamp(most / 4 + 1, most * 4);
+            }
         }
     }
 
@@ -193,9 +191,9 @@ pub fn some(
     Ok(true)
 }
 
-#[allow(clippy::disallowed_types)]
-fn clock() -> Instant {
-    Instant::now()
+/// Python's clock, in nanoseconds: it decides when to look for Ctrl-C, and nothing else.
+fn clock(py: Python<'_>) -> PyResult<u64> {
+    py.import(intern!(py, "time"))?.call_method0(intern!(py, "monotonic_ns"))?.extract()
 }
 
 impl Gauge {
