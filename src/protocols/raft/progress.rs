@@ -90,16 +90,32 @@ impl Peer {
     /// Its log differs from `log` at `index`, and may agree at `hint_index`, where it has `hint_term`.
     /// Whether that is news.
     pub fn refused(&mut self, log: &Log, index: u64, hint_index: u64, hint_term: u64) -> bool {
-        let stale = match self.progress {
-            Progress::Probe { .. } => index + 1 != self.next_index,
-            Progress::Replicate { .. } => index <= self.match_index,
-        };
-        if stale {
+        // What it once acknowledged it has lost, or this is an old answer: sending it again at once would be
+        // refused at once, for ever.
+        let acknowledged = index <= self.match_index;
+        let stale = matches!(self.progress, Progress::Probe { .. }) && index + 1 != self.next_index;
+        if acknowledged || stale {
             return false;
         }
         let agree = log.last_within(hint_index.min(index.saturating_sub(1)), hint_term);
         self.next_index = agree.max(self.match_index) + 1;
         self.progress = Progress::Probe { paused: false };
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_lost_what_it_acknowledged_is_not_sent_it_again_at_once() {
+        let mut peer = Peer::new(NodeId(1), 9);
+        assert!(peer.acknowledged(5));
+        assert!(peer.refused(&Log::default(), 9, 0, 0));
+        assert_eq!(peer.next_index, 6);
+        peer.sent(0);
+        assert!(!peer.refused(&Log::default(), 5, 0, 0));
+        assert!(!peer.may_send(1));
     }
 }
