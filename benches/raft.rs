@@ -73,7 +73,7 @@ fn bench(bencher: Bencher, size: u32, config: Config, invariants: bool, run: imp
     let cluster = || {
         let mut cluster = Cluster::new(size, config.clone());
         if invariants {
-            cluster.world.watch(Invariants::All);
+            cluster.world.watch(Invariants::All).unwrap();
         }
         cluster
     };

@@ -49,9 +49,7 @@ def test_text_that_is_no_duration_is_refused(value: str) -> None:
         nanoseconds(value, "heartbeat")
 
 
-@pytest.mark.parametrize(
-    "value", [-1, -0.1, float("nan"), float("inf"), 1e12, timedelta(seconds=-1), "101000d"]
-)
+@pytest.mark.parametrize("value", [-1, -0.1, float("nan"), float("inf"), 1e12, timedelta(seconds=-1), "101000d"])
 def test_durations_out_of_range_are_refused(value: object) -> None:
     with pytest.raises(ParameterError, match="from 0 to 100 years"):
         nanoseconds(value)

@@ -321,9 +321,7 @@ def test_what_cannot_be_copied_is_no_node() -> None:
         def __init__(self) -> None:
             self.lock = threading.Lock()
 
-    with pytest.raises(
-        dl.SerializationError, match=r"Locked: a node is copied .* cannot be: TypeError"
-    ) as caught:
+    with pytest.raises(dl.SerializationError, match=r"Locked: a node is copied .* cannot be: TypeError") as caught:
         World({}).spawn({"l": Locked()})
     assert isinstance(caught.value.__cause__, TypeError)
 
@@ -493,10 +491,13 @@ def test_a_history_shows_calls_in_the_terms_of_checkers() -> None:
     register.run_until(0)
     history = register.history()
     kinds = [history["kinds"][kind] for kind in history["kind"]]
-    rows = list(
-        zip(kinds, history["key"], history["argument"], history["result"], history["outcome"], strict=True)
-    )
-    assert rows == [("write", "x", 1, None, 0), ("read", "x", None, 1, 0), ("cas", "x", [1, 2], "what?", 1), ("odd", None, {"odd": 1.5}, "what?", 1)]
+    rows = list(zip(kinds, history["key"], history["argument"], history["result"], history["outcome"], strict=True))
+    assert rows == [
+        ("write", "x", 1, None, 0),
+        ("read", "x", None, 1, 0),
+        ("cas", "x", [1, 2], "what?", 1),
+        ("odd", None, {"odd": 1.5}, "what?", 1),
+    ]
 
     load = {"clients": ["r"], "arrivals": {"fixed": {"rate": 1000.0}}, "keys": {"uniform": {"n": 3}}}
     register.add_load({**load, "mix": {"read": 0.5, "update": 0.5}, "limit": 100})

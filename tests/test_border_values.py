@@ -130,9 +130,7 @@ def test_nan_comes_back() -> None:
     assert encode(math.nan) == encode(-math.nan)
 
 
-@pytest.mark.parametrize(
-    "number", [2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 2**64, 10**40, -(10**40), 255, -128]
-)
+@pytest.mark.parametrize("number", [2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 2**64, 10**40, -(10**40), 255, -128])
 def test_integers_have_no_bounds(number: int) -> None:
     assert decode(encode(number)) == number
 

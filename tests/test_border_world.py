@@ -165,9 +165,7 @@ def test_a_wrong_configuration_is_refused_by_path(config: Any, error: type[Excep
         ),
     ],
 )
-def test_a_wrong_node_is_refused_by_path_and_nothing_is_added(
-    node: Any, error: type[Exception], text: str
-) -> None:
+def test_a_wrong_node_is_refused_by_path_and_nothing_is_added(node: Any, error: type[Exception], text: str) -> None:
     world = echoes()
     with pytest.raises(error, match=text):
         world.spawn({"x": node})
@@ -183,9 +181,7 @@ def test_names_are_text_and_not_taken(names: Any) -> None:
 
 def test_nodes_may_name_each_other_before_they_are_there() -> None:
     world = raft()
-    assert world.run_while(
-        lambda: not any(world.status(name)["role"] == "leader" for name in world.names), SECOND
-    )
+    assert world.run_while(lambda: not any(world.status(name)["role"] == "leader" for name in world.names), SECOND)
     assert world.names == ["n0", "n1", "n2"]
     state, disk = world.state("n1")
     assert list(state) == ["raft"] == list(disk)

@@ -156,7 +156,7 @@ def test_slow_nodes_disks_and_weather():
 
 
 def test_clocks_are_the_nodes_own():
-    cluster = probes().skew("n0", offset="-5s").skew("n1", drift_ppm=100_000).freeze("n2")
+    cluster = probes().skew("n0", offset="-5s").skew("n1", drift_ppm=1_000_000).freeze("n2")
     for node in cluster.nodes:
         cluster.call(node, "tick")
     cluster.run_for("1s")
@@ -165,8 +165,8 @@ def test_clocks_are_the_nodes_own():
         op = cluster.call(node, "now")
         assert cluster.run_until(op)
         readings.append(op.result)
-    assert readings == pytest.approx([-4.0, 1.1, 0.0])
-    assert [cluster.node(node).ticks for node in cluster.nodes] == [100, 110, 0]
+    assert readings == pytest.approx([-4.0, 2.0, 0.0])
+    assert [cluster.node(node).ticks for node in cluster.nodes] == [100, 200, 0]
     cluster.thaw("n2").run_for("1s")
     assert cluster.node("n2").ticks == 100
 
@@ -180,9 +180,7 @@ def test_disks_lose_what_is_not_durable():
     cluster.disk_lies("n1").inject("n0", "n1", "a lie").run_for("50ms")
     cluster.crash("n1").recover("n1").run_for("1ms")
     assert cluster.state("n1")["disk"] == ["kept"]
-    cluster.disk_lies("n1", 0).disk_slow("n1", factor=2, extra="5ms").inject("n0", "n1", "slow").run_for(
-        "24ms"
-    )
+    cluster.disk_lies("n1", 0).disk_slow("n1", factor=2, extra="5ms").inject("n0", "n1", "slow").run_for("24ms")
     assert cluster.fork().crash("n1").state("n1")["disk"] == ["kept"]
     assert cluster.run_for("2ms").crash("n1").state("n1")["disk"] == ["kept", "slow"]
 
@@ -246,9 +244,7 @@ def test_forks_and_saves_have_the_same_future(tmp_path):
         cluster.save()
 
 
-@pytest.mark.parametrize(
-    "damage", [lambda b: b[:-1], lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"PK" + b]
-)
+@pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"PK" + b])
 def test_damaged_saves_are_refused(damage):
     saved = probes().run_for("1s").save()
     with pytest.raises(dl.SaveFileError):
@@ -467,9 +463,7 @@ def _by_process(history):
 def test_memory_stays_bounded_with_tracing_off():
     import resource
 
-    cluster = dl.Cluster.of(
-        {"a": {"echo": {}}, "b": {"echo": {}}}, trace="off", network=dl.Network(latency="1ms")
-    )
+    cluster = dl.Cluster.of({"a": {"echo": {}}, "b": {"echo": {}}}, trace="off", network=dl.Network(latency="1ms"))
     cluster.inject("a", "b", {"echo": {"ping": 4_000_000_000}}).run_for("100s")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     cluster.run_for("2000s")

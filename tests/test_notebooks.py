@@ -42,6 +42,4 @@ def test_notebook_runs(path):
     if "UPDATE" in os.environ:
         nbformat.write(fresh, path)
     else:
-        assert pictures(stored) == pictures(fresh), (
-            "run `make notebooks`: readers of the file miss its pictures"
-        )
+        assert pictures(stored) == pictures(fresh), "run `make notebooks`: readers of the file miss its pictures"

@@ -35,9 +35,7 @@ def made_load(count=3_000, seed=7):
     latency = rng.lognormal(-6.5, 0.4, count) * np.where(kind == "put", 3, 1)
     outage = (invoked > 3.0) & (invoked < 3.25)
     latency[outage] += 3.25 - invoked[outage]
-    status = np.where(rng.random(count) < 0.004, 2, np.where(rng.random(count) < 0.004, 1, 0)).astype(
-        np.uint8
-    )
+    status = np.where(rng.random(count) < 0.004, 2, np.where(rng.random(count) < 0.004, 1, 0)).astype(np.uint8)
     latency[status == 2] = np.nan
     return {
         "invoked": invoked,
@@ -81,9 +79,7 @@ class TraceMaker:
         }
         ordered = sorted(self.rows, key=lambda it: it[0])
         columns = zip(*ordered, strict=True)
-        arrays = {
-            name: np.asarray(it, dtype) for (name, dtype), it in zip(dtypes.items(), columns, strict=True)
-        }
+        arrays = {name: np.asarray(it, dtype) for (name, dtype), it in zip(dtypes.items(), columns, strict=True)}
         return {**arrays, "kinds": KINDS, "labels": self.labels, "names": self.names}
 
 
@@ -141,11 +137,7 @@ def test_cdf_marks_the_quantiles_of_the_data():
     load = made_load()
     ax = dl.plot.latency_cdf(load, seed=7)
     good = load["latency"][load["status"] == 0]
-    marked = {
-        float(line.get_ydata()[0]): float(line.get_xdata()[0])
-        for line in ax.lines
-        if line.get_marker() == "o"
-    }
+    marked = {float(line.get_ydata()[0]): float(line.get_xdata()[0]) for line in ax.lines if line.get_marker() == "o"}
     assert marked == {q: pytest.approx(np.quantile(good, q)) for q in (0.5, 0.99, 0.999)}
     assert ax.get_xscale() == "log"
     assert "seed 7" in texts(ax)
@@ -192,18 +184,13 @@ def test_many_operations_are_drawn_as_quantiles():
 def test_throughput_counts_every_operation_once():
     load = made_load()
     ax = dl.plot.throughput(load, bin_width=0.25)
-    counts = {
-        it.get_label(): float((it.get_data().values * np.diff(it.get_data().edges)).sum())
-        for it in ax.patches
-    }
+    counts = {it.get_label(): float((it.get_data().values * np.diff(it.get_data().edges)).sum()) for it in ax.patches}
     assert counts["answered"] == pytest.approx((load["status"] == 0).sum())
     assert counts["asked in vain"] == pytest.approx((load["status"] != 0).sum())
 
 
 def test_faults_are_paired_with_their_ends():
-    named = [
-        (it.label, round(it.start, 3), round(it.end, 3)) for it in dl.plot.fault_intervals(made_trace(), 1.0)
-    ]
+    named = [(it.label, round(it.start, 3), round(it.end, 3)) for it in dl.plot.fault_intervals(made_trace(), 1.0)]
     assert named == [("n0 crashed", 0.3, 0.52), ("n4 paused", 0.33, 0.36), ("partition", 0.48, 0.54)]
     made = TraceMaker(["a"])
     made.row(1.0, "crash", 0)
@@ -230,9 +217,7 @@ def test_timeline_shows_who_led_in_which_term_and_no_client():
     assert [it.get_text() for it in ax.get_yticklabels()] == ["n0", "n1", "n2", "n3", "n4"]
     assert legend(ax) == ["leader", "candidate", "follower", "paused", "down"]
     assert {"term 1", "term 2"} <= set(texts(ax))
-    bars = {
-        tuple(np.round(path.get_extents().intervalx, 3)) for it in ax.collections for path in it.get_paths()
-    }
+    bars = {tuple(np.round(path.get_extents().intervalx, 3)) for it in ax.collections for path in it.get_paths()}
     assert {(0.174, 0.3), (0.454, 0.6), (0.3, 0.52), (0.33, 0.36)} <= bars
 
 
@@ -343,9 +328,7 @@ BAD = {
 
 @pytest.mark.parametrize("message", BAD)
 def test_bad_arguments_say_what_would_be_right(message):
-    with pytest.raises(
-        (ValueError, dl.DistlabError), match=message.replace("load.latency", "column 'latency'")
-    ):
+    with pytest.raises((ValueError, dl.DistlabError), match=message.replace("load.latency", "column 'latency'")):
         BAD[message]()
 
 

@@ -36,7 +36,7 @@ from .errors import (
     UnknownNode,
 )
 from .experiments import election_times
-from .faults import FaultVerbs, Schedule
+from .faults import FaultVerbs, Hazard, Schedule
 from .network import (
     Constant,
     Disk,
@@ -69,13 +69,14 @@ __all__ = [
     "Constant",
     "Context",
     "Disk",
-    "Distribution",
     "DistlabError",
+    "Distribution",
     "Empirical",
     "Entry",
     "Exponential",
     "FaultVerbs",
     "HandlerError",
+    "Hazard",
     "History",
     "Hotspot",
     "InternalError",

@@ -112,15 +112,11 @@ def draw(raft: dl.Raft, load: dl.Load, out: Path) -> list[Path]:
     faults = dl.plot.fault_intervals(raft.trace, until=raft.now)
     elected = _next_leader(raft, CRASH)[0]
     pictures: dict[str, Any] = {
-        "timeline": dl.plot.timeline(
-            dl.plot.role_changes(raft.trace), faults=faults, until=raft.now, seed=raft.seed
-        ),
+        "timeline": dl.plot.timeline(dl.plot.role_changes(raft.trace), faults=faults, until=raft.now, seed=raft.seed),
         "latency": dl.plot.latency_series(load, faults=faults, seed=raft.seed),
         "latency_cdf": dl.plot.latency_cdf(load, by="kind", scale="logit", seed=raft.seed),
         "throughput": dl.plot.throughput(load, faults=faults, seed=raft.seed),
-        "election": dl.plot.spacetime(
-            raft.trace, (elected - 0.012, elected + 0.006), nodes=raft.nodes, seed=raft.seed
-        ),
+        "election": dl.plot.spacetime(raft.trace, (elected - 0.012, elected + 0.006), nodes=raft.nodes, seed=raft.seed),
     }
     out.mkdir(parents=True, exist_ok=True)
     paths = [out / f"{name}.png" for name in pictures]

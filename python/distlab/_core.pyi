@@ -185,6 +185,9 @@ class World:
     def schedule(self, time_ns: int, fault: str | Mapping[str, Any]) -> int:
         """Let a fault happen at a time; the id of the pending event."""
 
+    def plan(self, nemesis: Mapping[str, Any], seed: int, nodes: Sequence[_Node]) -> list[tuple[int, Any]]:
+        """Random faults, each with its repair, as (time in ns, fault): hangs on its arguments only."""
+
     def watch(self, invariants: bool | Iterable[str]) -> None:
         """Look at invariants after every step: all, those of these names, or none."""
 

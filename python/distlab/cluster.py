@@ -12,7 +12,7 @@ from typing import Any, Literal, Self, cast
 from . import units
 from ._core import World, nanoseconds
 from .errors import InvariantViolation, ParameterError, ParameterTypeError, UnknownNode
-from .faults import FaultVerbs, Schedule
+from .faults import FaultVerbs, Hazard, Schedule
 from .network import Disk, Network, distribution
 from .records import History, Trace, table
 from .units import Duration
@@ -161,8 +161,8 @@ class Cluster(FaultVerbs):
         ['n0', 'n1']
         """
         if isinstance(nodes, Sequence) and not isinstance(nodes, str):
-            nodes = {f"n{i}": node for i, node in enumerate(nodes)}
-        return Cluster(nodes, **options)
+            return Cluster({f"n{i}": node for i, node in enumerate(nodes)}, **options)
+        return Cluster(cast("Mapping[str, Any]", nodes), **options)
 
     # -- time -----------------------------------------------------------------------------------------
 
@@ -271,6 +271,63 @@ class Cluster(FaultVerbs):
         if time_ns < self._world.now:
             raise ParameterError("time", time, f"a time that is not in the past (now is {self.now:g} s)")
         return Schedule(self, time_ns)
+
+    def nemesis(
+        self,
+        *hazards: str | Hazard,
+        until: Duration,
+        start: Duration | None = None,
+        nodes: Sequence[str] | None = None,
+        most_down: int | None = None,
+        zones: Sequence[Sequence[str]] = (),
+        seed: int | None = None,
+    ) -> list[tuple[float, Any]]:
+        """Plan random faults, each with its repair before ``until``.
+
+        Parameters
+        ----------
+        *hazards : str or Hazard
+            What may go wrong: names such as ``"crash", "partition", "lossy"``, or a :class:`Hazard`.
+        until : duration
+            When everything is repaired.
+        start : duration, optional
+            When it begins; now otherwise.
+        nodes : sequence of str, optional
+            Who may be hit; by default ``nodes``, that is not the clients.
+        most_down : int, optional
+            How many may be crashed, wiped or paused at a time; by default a minority.
+        zones : sequence of sequences of str
+            Nodes with a common fate (racks, regions), for hazards with ``scope="zone"``.
+        seed : int, optional
+            Of the plan; the cluster's own otherwise.
+
+        Returns
+        -------
+        list of (float, fault)
+            The plan: seconds and faults, in order. It hangs on the arguments only, not on the run.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> raft = dl.Raft(5, seed=3, check_invariants=True)
+        >>> plan = raft.nemesis("crash", "partition", "lossy", until="10s")
+        >>> raft.run(until="12s").has_leader(), len(plan) > 10
+        (True, True)
+        """
+        if not hazards:
+            raise ParameterError("hazards", hazards, "at least one")
+        data = {
+            "hazards": [(Hazard(it) if isinstance(it, str) else it).to_data() for it in hazards],
+            "most_down": most_down,
+            "zones": [list(zone) for zone in zones],
+            "from": self._world.now if start is None else nanoseconds(start, "start"),
+            "until": nanoseconds(until, "until"),
+        }
+        targets = list(self.nodes if nodes is None else nodes)
+        plan = self._world.plan(data, self.seed if seed is None else seed, targets)
+        for at_ns, fault in plan:
+            self._world.schedule(at_ns, fault)
+        return [(units.seconds(at_ns), fault) for at_ns, fault in plan]
 
     def _fault(self, fault: str | Mapping[str, Any]) -> None:
         with self._explained():
@@ -628,7 +685,9 @@ def _without_arguments(condition: Callable[..., object], cluster: Cluster) -> Ca
         parameters = inspect.signature(condition).parameters.values()
     except (TypeError, ValueError):
         return condition
-    needed = [it for it in parameters if it.default is it.empty and it.kind in (it.POSITIONAL_ONLY, it.POSITIONAL_OR_KEYWORD)]
+    needed = [
+        it for it in parameters if it.default is it.empty and it.kind in (it.POSITIONAL_ONLY, it.POSITIONAL_OR_KEYWORD)
+    ]
     return (lambda: condition(cluster)) if needed else condition
 
 

@@ -70,9 +70,7 @@ class _AboutParameter(DistlabError):
 
     __module__ = "distlab"
 
-    def __init__(
-        self, parameter: str, value: Any = None, allowed: str = "", problem: str | None = None
-    ) -> None:
+    def __init__(self, parameter: str, value: Any = None, allowed: str = "", problem: str | None = None) -> None:
         super().__init__(parameter, value, allowed, problem)
         self.parameter = parameter
         self.value = value
@@ -132,11 +130,7 @@ class UnknownNode(DistlabError, KeyError):
 
     def __str__(self) -> str:
         names = ", ".join(self.known[:20]) + (", ..." if len(self.known) > 20 else "")
-        return (
-            f"no node {_short.repr(self.node)}; there are: {names}"
-            if names
-            else f"no node {_short.repr(self.node)}"
-        )
+        return f"no node {_short.repr(self.node)}; there are: {names}" if names else f"no node {_short.repr(self.node)}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (_portable(self.node), self.known)
@@ -233,10 +227,7 @@ class LivelockError(DistlabError, RuntimeError):
         self.detail = detail
 
     def __str__(self) -> str:
-        return (
-            self.detail
-            or f"time stands still: node {self.node!r} keeps reacting to {self.event} at one instant"
-        )
+        return self.detail or f"time stands still: node {self.node!r} keeps reacting to {self.event} at one instant"
 
 
 class BudgetExceeded(DistlabError, RuntimeError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from . import units
@@ -14,7 +15,71 @@ from .units import Duration
 if TYPE_CHECKING:
     from .cluster import Cluster
 
-__all__ = ["FaultVerbs", "Schedule"]
+__all__ = ["FaultVerbs", "Hazard", "Schedule"]
+
+STRIKES: Mapping[str, Any] = {
+    "crash": {"crash": {}},
+    "torn_crash": {"crash": {"torn": 1.0}},
+    "wipe": "wipe",
+    "pause": "pause",
+    "slow": {"slow": {"factor": 1.0, "extra": 10_000_000}},
+    "omit": {"omit": {"send": 0.3, "receive": 0.3}},
+    "isolate": "isolate",
+    "partition": "partition",
+    "cut": {"cut": {}},
+    "oneway_cut": {"cut": {"oneway": True}},
+    "lossy": {"storm": {"loss": 0.2}},
+    "duplicates": {"storm": {"duplicate": 0.2}},
+    "corrupt": {"storm": {"corrupt": 0.2}},
+    "clock_jump": {"clock_jump": {"most": 1_000_000_000}},
+    "clock_drift": {"clock_drift": {"most_ppb": 500_000_000}},
+    "clock_freeze": "clock_freeze",
+    "disk_lies": {"disk_lie": {"probability": 1.0}},
+    "disk_slow": {"disk_slow": {"factor": 10.0}},
+    "disk_full": "disk_full",
+}
+"""What a hazard can do, by name, in the usual strength."""
+
+
+@dataclass(frozen=True)
+class Hazard:
+    """A danger for :meth:`Cluster.nemesis`: what goes wrong, how often, and for how long.
+
+    Parameters
+    ----------
+    strike : str or mapping
+        One of the names of :data:`distlab.faults.STRIKES`, or a strike as data with other strengths, such as
+        ``{"storm": {"loss": 0.5}}``.
+    every : Distribution, duration, or pair of durations
+        The time from one strike to the next (with ``scope="each"``: the time between failures).
+    lasts : Distribution, duration, or pair of durations
+        The time to its repair.
+    scope : {"any", "each", "zone"}
+        Whom it hits: a random node or link at a time; each for itself; all nodes of a random zone.
+
+    Examples
+    --------
+    >>> import distlab as dl
+    >>> dl.Hazard("crash", every=dl.Exponential("10s"), lasts="1s").strike
+    'crash'
+    """
+
+    strike: str | Mapping[str, Any]
+    every: Any = ("0.5s", "2s")
+    lasts: Any = ("0.1s", "1s")
+    scope: str = "any"
+
+    def to_data(self) -> dict[str, Any]:
+        """The form in which the core takes it."""
+        strike = self.strike
+        if isinstance(strike, str):
+            strike = STRIKES[units.choice(strike, "strike", tuple(STRIKES))]
+        return {
+            "strike": strike,
+            "scope": units.choice(self.scope, "scope", ("any", "each", "zone")),
+            "every": distribution(self.every, "every"),
+            "lasts": distribution(self.lasts, "lasts"),
+        }
 
 
 class FaultVerbs:

@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from . import units
-from ._core import nanoseconds
 from .cluster import Cluster, Op, TraceLevel
 from .errors import ParameterError, ParameterTypeError, UnknownNode
 from .network import Disk, Network
@@ -39,7 +35,7 @@ MUTANTS = (
 class Entry(NamedTuple):
     """An entry of a log; ``command`` is None for the no-op at the beginning of a term."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # a log's index, rather than tuple.index
     term: int
     command: Any
 
@@ -289,7 +285,10 @@ class Raft(Cluster):
         live, disk = self._world.state(self._server(node))
         disk = disk["raft"]
         first = disk["log"]["first"]
-        log = [Entry(first + i, entry["term"], _command(entry["command"])) for i, entry in enumerate(disk["log"]["entries"])]
+        log = [
+            Entry(first + i, entry["term"], _command(entry["command"]))
+            for i, entry in enumerate(disk["log"]["entries"])
+        ]
         durable = {"term": disk["term"], "voted_for": disk["voted_for"], "log": log, "log_first": first}
         if live is None:
             return {"role": "down", "leader": None, "commit": 0, "applied": 0, **durable}

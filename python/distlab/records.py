@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import units
+from ._core import nanoseconds
 from .errors import ParameterError
 
 __all__ = ["History", "Latency", "Operation", "Trace"]
@@ -301,7 +302,10 @@ class Trace:
         """A space-time diagram of a window: :func:`distlab.plot.spacetime`."""
         from .plot import spacetime
 
-        bounds = window and tuple(units.seconds(units.nanoseconds(it, "window")) for it in window)
+        bounds = None
+        if window is not None:
+            begin, end = (units.seconds(nanoseconds(it, "window")) for it in window)
+            bounds = (begin, end)
         return spacetime(self.columns, bounds, ax, **options)
 
     def __repr__(self) -> str:

@@ -43,7 +43,9 @@ def offset(value: Duration, parameter: str) -> int:
     """A duration that may be negative (a number below 0, or text that begins with a minus), in nanoseconds."""
     if isinstance(value, str) and value.lstrip().startswith("-"):
         return -nanoseconds(value.lstrip()[1:], parameter)
-    if isinstance(value, int | float | timedelta) and value < type(value)(0):
+    if isinstance(value, timedelta) and value < timedelta(0):
+        return -nanoseconds(-value, parameter)
+    if isinstance(value, int | float) and value < 0:
         return -nanoseconds(-value, parameter)
     return nanoseconds(value, parameter)
 

@@ -144,7 +144,7 @@ impl<T> Queue<T> {
             self.limit = key;
             self.front.push(key);
         } else if key > self.limit {
-            self.to_bucket(key);
+            self.sort_in(key);
         } else {
             rise(&mut self.front, key);
             if self.front.len() > FRONT {
@@ -219,7 +219,7 @@ impl<T> Queue<T> {
         }
     }
 
-    fn to_bucket(&mut self, key: Key) {
+    fn sort_in(&mut self, key: Key) {
         debug_assert!(key > self.base);
         let which = 127 - (key ^ self.base).leading_zeros();
         self.buckets[which as usize].push(key);
@@ -243,7 +243,7 @@ impl<T> Queue<T> {
             self.base = least;
             self.limit = least;
             rise(&mut self.front, least);
-            lowest.drain(..).filter(|&key| key != least).for_each(|key| self.to_bucket(key));
+            lowest.drain(..).filter(|&key| key != least).for_each(|key| self.sort_in(key));
             self.buckets[which as usize] = lowest;
         }
     }
@@ -259,7 +259,7 @@ impl<T> Queue<T> {
         (self.base, self.limit) = (least, least);
         self.front.push(least);
         keys.retain(|&key| key != least);
-        keys.into_iter().for_each(|key| self.to_bucket(key));
+        keys.into_iter().for_each(|key| self.sort_in(key));
     }
 }
 
@@ -355,7 +355,9 @@ mod tests {
         let mut queue = Queue::default();
         queue.push(1 << 50, 0);
         let mut expected: Vec<Time> = (0..20_000u64).map(|i| (i * 7_919) % 100_003).collect();
-        expected.iter().for_each(|&at| drop(queue.push(at, 1)));
+        for &at in &expected {
+            queue.push(at, 1);
+        }
         assert!(queue.front.len() <= FRONT);
         expected.sort_unstable();
         let popped: Vec<Time> = std::iter::from_fn(|| queue.pop()).map(|it| it.0).collect();

@@ -123,6 +123,4 @@ def _trials(curves: Iterable[ArrayLike]) -> str | None:
     counts = sorted({len(np.asarray(it)) for it in curves})
     if not counts:
         return None
-    return (
-        f"{counts[0]:,} trials each" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,} trials each"
-    )
+    return f"{counts[0]:,} trials each" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,} trials each"

@@ -87,9 +87,7 @@ def latency_cdf(
     return ax
 
 
-def _cdf_curve(
-    ax: Axes, load: Load, prefix: str, colour: str, quantiles: Sequence[float], *, alone: bool
-) -> None:
+def _cdf_curve(ax: Axes, load: Load, prefix: str, colour: str, quantiles: Sequence[float], *, alone: bool) -> None:
     latency = np.sort(load.latency[load.answered])
     unanswered = len(load.latency) - len(latency)
     missing = f", {unanswered:,} without success" if unanswered else ""

@@ -181,9 +181,7 @@ def _lanes(rows: Trace, nodes: Collection[str] | None) -> list[int]:
     return [index[name] for name in nodes]
 
 
-def _messages(
-    rows: Trace, begin: float, end: float, lanes: list[int], labels: Collection[str] | None
-) -> _Messages:
+def _messages(rows: Trace, begin: float, end: float, lanes: list[int], labels: Collection[str] | None) -> _Messages:
     """Every message that is under way at some time of the window, between the chosen nodes."""
     sends = np.flatnonzero(np.isin(rows.kind, ["send", "duplicate"]))
     fates = np.flatnonzero(np.isin(rows.kind, ["deliver", "drop"]))
@@ -226,11 +224,7 @@ def _draw_messages(ax: Axes, messages: _Messages, lanes: list[int]) -> None:
     cut = messages.lost | pending
     x1, y1 = np.where(cut, x0 + LOST_AT * (x1 - x0), x1), np.where(cut, y0 + LOST_AT * (y1 - y0), y1)
     for name, colour in _colours(messages.label).items():
-        mine = (
-            messages.label == name
-            if name != "other"
-            else ~np.isin(messages.label, list(_colours(messages.label)))
-        )
+        mine = messages.label == name if name != "other" else ~np.isin(messages.label, list(_colours(messages.label)))
         whole = mine & ~messages.lost & ~pending & ~messages.copy
         _arrows(ax, x0, y0, x1, y1, whole, colour, name)
         _dashes(ax, x0, y0, x1, y1, mine & ~whole, colour, None if whole.any() else name)
@@ -347,9 +341,7 @@ def _stretch(ax: Axes, lane: int, start: float, stop: float, state: str) -> None
         ax.plot([start, stop], [lane, lane], color="0.55", linewidth=1.2, linestyle=line, zorder=1)
 
 
-def _draw_marks(
-    ax: Axes, rows: Trace, lanes: list[int], begin: float, end: float, kinds: Iterable[str]
-) -> None:
+def _draw_marks(ax: Axes, rows: Trace, lanes: list[int], begin: float, end: float, kinds: Iterable[str]) -> None:
     inside = (rows.time >= begin) & (rows.time <= end) & (rows.node != NOBODY)
     for kind in kinds:
         marker, colour, name = MARKS[kind]
@@ -358,9 +350,7 @@ def _draw_marks(
             continue
         y = [lanes.index(int(rows.node[i])) for i in here]
         size = 6 if kind == "note" else 3.5
-        ax.plot(
-            rows.time[here], y, marker, color=colour, markersize=size, linestyle="none", zorder=3, label=name
-        )
+        ax.plot(rows.time[here], y, marker, color=colour, markersize=size, linestyle="none", zorder=3, label=name)
         if kind == "note":
             _write_notes(ax, rows, here, lanes)
 
@@ -372,9 +362,7 @@ def _write_notes(ax: Axes, rows: Trace, notes: NDArray[np.int64], lanes: list[in
         times, words = rows.time[mine].tolist(), rows.label[mine].tolist()
         for time, text, level in zip(times, words, style.stagger(ax, times, words), strict=True):
             offset = (3.0, 5.0 + 8.0 * level)
-            style.write(
-                ax, text, (time, lane), offset, color=style.BROWN, fontsize=style.SMALL - 1, clip_on=True
-            )
+            style.write(ax, text, (time, lane), offset, color=style.BROWN, fontsize=style.SMALL - 1, clip_on=True)
 
 
 def _network_faults(rows: Trace, end: float) -> list[FaultInterval]:

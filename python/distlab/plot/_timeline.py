@@ -151,6 +151,4 @@ def _explain(ax: Axes, roles: list[str], looks: dict[str, dict[str, Any]]) -> No
 
     patches = [Patch(**looks[name], label=name) for name in roles]
     if patches:
-        ax.legend(
-            handles=patches, frameon=False, fontsize=style.SMALL, loc="center left", bbox_to_anchor=(1.0, 0.5)
-        )
+        ax.legend(handles=patches, frameon=False, fontsize=style.SMALL, loc="center left", bbox_to_anchor=(1.0, 0.5))

@@ -17,7 +17,7 @@ use super::errors::{bad_type, bad_value, from_engine};
 use super::fault;
 use super::node::allow;
 use crate::sim::workload::Workload;
-use crate::sim::{Config, Fault, Invariants, Monitor, OpId, Protocol, Time, World, trials};
+use crate::sim::{Config, Fault, Invariants, Monitor, Nemesis, NodeId, OpId, Protocol, Time, World, trials};
 use engine::{Engine, guarded};
 
 /// A deterministic world of nodes.
@@ -228,6 +228,22 @@ impl PyWorld {
             || Ok(()),
         )?;
         Ok(answered(&self.0.open()?.world) == Some(true))
+    }
+
+    fn plan<'py>(
+        &self,
+        nemesis: &Object<'py>,
+        seed: u64,
+        nodes: Vec<Object<'py>>,
+    ) -> PyResult<Vec<(Time, Object<'py>)>> {
+        let (py, inner) = (nemesis.py(), self.0.open()?);
+        let names = Some(&inner.scene.names);
+        let nemesis: Nemesis = from_python(nemesis, names, "nemesis")?;
+        let nodes: Vec<NodeId> =
+            nodes.iter().map(|it| inner.scene.names.find(it)).collect::<PyResult<_>>()?;
+        let plan =
+            nemesis.plan(seed, &nodes).map_err(|it| from_engine(py, &it.into(), &inner.scene.names))?;
+        plan.into_iter().map(|(at, fault)| Ok((at, to_python(py, names, &fault)?))).collect()
     }
 
     fn apply(&self, fault: &Object<'_>) -> PyResult<()> {
