@@ -40,7 +40,7 @@ $(VENV)/bin/maturin:
 # An editable install: Python files are used in place, so only Rust changes lead here again.
 $(VENV)/built: $(VENV)/bin/maturin Cargo.toml Cargo.lock pyproject.toml $(filter src/%,$(RUST))
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[dev]' \
-	  --config-settings build-args='--locked --profile wheel'
+	  --config-settings build-args='--locked --profile release'
 	touch $@
 
 # --- lints -------------------------------------------------------------------------------------------
