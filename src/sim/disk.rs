@@ -56,6 +56,8 @@ pub(super) struct Disk<P: Protocol> {
     written: Ticket,
     /// What the disk says is durable. It may lie.
     acknowledged: Ticket,
+    /// The last sync that ended covered writes up to here, or said so.
+    synced: Ticket,
     /// The sync under way covers writes up to here.
     syncing: Option<Ticket>,
     outbox: VecDeque<(Ticket, Held<P>)>,
@@ -72,6 +74,7 @@ impl<P: Protocol> Disk<P> {
             undo: VecDeque::new(),
             written: 0,
             acknowledged: 0,
+            synced: 0,
             syncing: None,
             outbox: VecDeque::new(),
             rng,
@@ -118,7 +121,7 @@ impl<P: Protocol> Disk<P> {
 
     /// Begins a sync if one is needed and none is under way; returns how long it takes.
     pub(super) fn begin_sync(&mut self, model: &DiskModel) -> Option<Time> {
-        if self.syncing.is_some() || self.full || self.undo.is_empty() {
+        if self.syncing.is_some() || self.full || self.written == self.synced {
             return None;
         }
         self.syncing = Some(self.written);
@@ -129,6 +132,7 @@ impl<P: Protocol> Disk<P> {
     /// The sync under way completes.
     pub(super) fn end_sync(&mut self) {
         let Some(ticket) = self.syncing.take() else { return };
+        self.synced = ticket;
         self.acknowledged = self.acknowledged.max(ticket);
         if self.rng.happens(self.lies) {
             return;
@@ -155,7 +159,7 @@ impl<P: Protocol> Disk<P> {
     ) -> Vec<<P::Disk as Storage>::Write> {
         self.outbox.clear();
         self.syncing = None;
-        self.acknowledged = self.written;
+        (self.acknowledged, self.synced) = (self.written, self.written);
         let mut undone = Vec::new();
         while let Some((_, inverse)) = self.undo.pop_back() {
             undone.push(content.apply(inverse));
@@ -173,7 +177,7 @@ impl<P: Protocol> Disk<P> {
     /// Everything written becomes durable, by decree.
     pub(super) fn settle_all(&mut self) {
         self.undo.clear();
-        self.acknowledged = self.written;
+        (self.acknowledged, self.synced) = (self.written, self.written);
     }
 
     pub(super) fn set_lies(&mut self, lies: Probability) {

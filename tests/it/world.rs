@@ -167,6 +167,15 @@ fn a_lying_disk_loses_what_it_called_durable() {
 }
 
 #[test]
+fn a_disk_lies_once_about_a_write() {
+    let (mut world, [a, ..]) = world(steady(MS));
+    world.apply(&Fault::DiskLie { node: a, probability: Probability::ALWAYS }).unwrap();
+    world.call(a, Call::Store(7)).unwrap();
+    world.run_until(10 * MS).unwrap();
+    assert_eq!(world.metrics().syncs, 1);
+}
+
+#[test]
 fn an_honest_sync_after_a_lie_makes_both_writes_durable() {
     let (mut world, [a, ..]) = world(slow_disk());
     world.apply(&Fault::DiskLie { node: a, probability: Probability::ALWAYS }).unwrap();
