@@ -1,6 +1,7 @@
 //! What was asked of a world and what it answered: the record that consistency checkers judge.
 use serde::{Deserialize, Serialize};
 
+use super::chunked::Chunked;
 use super::operation::{Operation, Outcome};
 use super::protocol::{NodeId, OpId, Protocol, Time};
 
@@ -44,19 +45,19 @@ pub const NO_LOAD: u32 = u32::MAX;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct History<P: Protocol> {
-    ops: Vec<Op<P>>,
+    ops: Chunked<Op<P>>,
     answered: u64,
 }
 
 impl<P: Protocol> Default for History<P> {
     fn default() -> Self {
-        Self { ops: Vec::new(), answered: 0 }
+        Self { ops: Chunked::default(), answered: 0 }
     }
 }
 
 impl<P: Protocol> History<P> {
-    /// The operations, in the order in which they were asked.
-    pub fn ops(&self) -> &[Op<P>] {
+    /// The operations, in the order in which they were asked. Forks of a world share them.
+    pub fn ops(&self) -> &Chunked<Op<P>> {
         &self.ops
     }
 

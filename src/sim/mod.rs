@@ -1,4 +1,5 @@
 //! What a protocol is ([`Protocol`], [`Cx`]) and the world that runs it ([`World`]).
+mod chunked;
 mod clock;
 mod disk;
 mod distribution;
@@ -23,6 +24,7 @@ mod value;
 pub mod workload;
 mod world;
 
+pub use chunked::Chunked;
 pub use clock::Clock;
 pub use disk::DiskModel;
 pub use distribution::Distribution;

@@ -25,8 +25,8 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::quorum::majority;
-use super::{Chunked, Command, Disk, Entry, Node, Role, Server, Write};
-use crate::sim::{self, Broken, NodeId, Step, StepKind, View};
+use super::{Command, Disk, Entry, Node, Role, Server, Write};
+use crate::sim::{Chunked, self, Broken, NodeId, Step, StepKind, View};
 
 /// What the invariants remember.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

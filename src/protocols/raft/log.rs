@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::chunked::Chunked;
 use crate::machines::store::Op;
-use crate::sim::NodeId;
+use crate::sim::{Chunked, NodeId};
 
 /// One entry of the log.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -44,7 +44,6 @@
 //!   sends them while its own disk still writes; its own copy counts when that is done.
 //! - A candidate refused by a majority becomes a follower at once.
 //! - A candidate steps down before an *equal* term's leader too; the notes name only higher terms.
-mod chunked;
 mod client;
 mod config;
 mod disk;
@@ -61,7 +60,6 @@ use serde::{Deserialize, Serialize};
 use crate::machines::store::Op;
 use crate::sim::{Cx, NodeId, OpId, Operation, Outcome, Protocol, Request, Status};
 
-pub use chunked::Chunked;
 pub use client::Client;
 pub use config::{ClientConfig, Config, Mutant, ReadMode};
 pub use disk::{Disk, Write};

@@ -63,13 +63,13 @@ impl<K: Ord + Clone> Numbers<K> {
 /// Every operation from the `start`-th.
 pub fn history<'py>(py: Python<'py>, inner: &Inner, start: usize) -> PyResult<Bound<'py, PyDict>> {
     let history = inner.world.history();
-    let ops = history.ops().get(start..).unwrap_or_default();
+    let ops = || history.ops().iter_from(start);
     let (mut processes, mut kinds) = (Numbers { of: BTreeMap::new() }, Numbers { of: BTreeMap::new() });
     let process: Vec<_> =
         history.processes().iter().map(|it| i64::from(processes.number(it))).skip(start).collect();
     let (mut kind, mut outcome) = (Vec::new(), Vec::new());
     let (mut key, mut argument, mut result) = (Vec::new(), Vec::new(), Vec::new());
-    for op in ops {
+    for op in ops() {
         let described = op.describe();
         kind.push(kinds.number(&described.kind));
         outcome.push(match op.outcome() {
@@ -88,14 +88,14 @@ pub fn history<'py>(py: Python<'py>, inner: &Inner, start: usize) -> PyResult<Bo
         }
     }
     let columns = PyDict::new(py);
-    let node = ops.iter().map(|it| index(it.node)).collect();
+    let node = ops().map(|it| index(it.node)).collect();
     columns.set_item("node", PyArray1::from_vec(py, node))?;
     columns.set_item("process", PyArray1::from_vec(py, process))?;
-    let load = ops.iter().map(|it| if it.load == NO_LOAD { -1 } else { i64::from(it.load) }).collect();
+    let load = ops().map(|it| if it.load == NO_LOAD { -1 } else { i64::from(it.load) }).collect();
     columns.set_item("load", PyArray1::from_vec(py, load))?;
-    let called = ops.iter().map(|it| it.called_at as i64).collect();
+    let called = ops().map(|it| it.called_at as i64).collect();
     columns.set_item("called_ns", PyArray1::from_vec(py, called))?;
-    let replied = ops.iter().map(|it| it.answer.as_ref().map_or(-1, |(at, _)| *at as i64)).collect();
+    let replied = ops().map(|it| it.answer.as_ref().map_or(-1, |(at, _)| *at as i64)).collect();
     columns.set_item("replied_ns", PyArray1::from_vec(py, replied))?;
     columns.set_item("outcome", PyArray1::from_vec(py, outcome))?;
     columns.set_item("kind", PyArray1::from_vec(py, kind))?;

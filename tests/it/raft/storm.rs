@@ -156,7 +156,7 @@ pub fn judge(history: &History<Node>, list: &[Value]) -> Result<(), String> {
     }
     // Of every answered operation: when asked, when answered, how long the list was just after it.
     let mut points: Vec<(Time, Time, usize, bool)> = Vec::new();
-    for op in history.ops() {
+    for op in history.ops().iter() {
         let Some((at, Reply::Executed { answer: Answer::Value(seen) })) = &op.answer else { continue };
         let seen = match seen {
             Value::List(items) => items.to_vec(),

@@ -57,6 +57,10 @@ impl<T: Clone> Chunked<T> {
             Arc::make_mut(tail).truncate(keep);
         }
     }
+    /// All items.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.iter_from(0)
+    }
     /// The items from `index` on.
     pub fn iter_from(&self, index: usize) -> impl Iterator<Item = &T> {
         self.chunks.iter().skip(index / CHUNK).flat_map(|chunk| chunk.iter()).skip(index % CHUNK)
