@@ -33,7 +33,7 @@ def test_notebook_runs(path):
     fresh = nbformat.read(path, as_version=4)
     nbformat.validate(stored)
     began = time.monotonic()
-    options = {"timeout": SECONDS, "kernel_name": "python3", "record_timing": False}
+    options = {"timeout": SECONDS, "kernel_name": "python3", "record_timing": False, "coalesce_streams": True}
     nbclient.NotebookClient(fresh, resources={"metadata": {"path": str(FOLDER)}}, **options).execute()
     assert time.monotonic() - began < SECONDS
     warned = [it.text for cell in fresh.cells for it in cell.get("outputs", []) if it.get("name") == "stderr"]

@@ -66,7 +66,7 @@ def _leader(raft: dl.Raft) -> str:
 def report(raft: dl.Raft, load: dl.Load) -> str:
     """What happened and what it cost, in a few lines."""
     lines = [
-        f"Raft, 5 servers, 8 clients, 400 operations a second, {raft.now:g} s simulated, seed {raft.seed}",
+        f"Raft: 5 servers, 8 clients, 400 operations a second, {raft.now:g} s simulated, seed {raft.seed}",
         "",
     ]
     story = (
@@ -87,7 +87,7 @@ def report(raft: dl.Raft, load: dl.Load) -> str:
         f"operations   {counts['ok']:,} answered, {counts['fail']:,} refused, {counts['info']:,} without an answer",
         f"latency      p50 {p50}, p99 {p99}, p99.9 {p999}",
         f"messages     {metrics['sent']:,} sent, {metrics['lost']:,} lost, {metrics['cut']:,} cut off",
-        f"invariants   {len(raft.invariants())}, looked at after each of {metrics['events']:,} steps: none broken",
+        f"invariants   looked at after each of {metrics['events']:,} steps: none broken",
         f"fingerprint  {raft.fingerprint:#018x}",
     ]
     return "\n".join(lines)

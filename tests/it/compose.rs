@@ -90,9 +90,9 @@ fn the_union_takes_the_same_course() {
         let config = Config { seed: 5, ..Config::default() };
         let (events, notes) = if any {
             let mut world = World::new(config);
-            servers
-                .iter()
-                .for_each(|it| drop(world.spawn(&it.0.to_string(), AnyNode::Raft(server())).unwrap()));
+            for id in &servers {
+                world.spawn(&id.0.to_string(), AnyNode::Raft(server())).unwrap();
+            }
             world.run_until(5 * SECOND).unwrap();
             (
                 world.metrics().clone(),
@@ -100,7 +100,9 @@ fn the_union_takes_the_same_course() {
             )
         } else {
             let mut world = World::new(config);
-            servers.iter().for_each(|it| drop(world.spawn(&it.0.to_string(), server()).unwrap()));
+            for id in &servers {
+                world.spawn(&id.0.to_string(), server()).unwrap();
+            }
             world.run_until(5 * SECOND).unwrap();
             (
                 world.metrics().clone(),

@@ -13,9 +13,9 @@
 //! 7. applied <= commit <= last index; neither of the first two falls while a server is up.
 //!
 //! They hold because:
-//! - a server votes once a term, for a log no worse than its own        (1, 4: [`server::election`])
-//! - a follower takes entries only where its log has their predecessor  (3: [`server::appending`])
-//! - only entries of the present term are committed by counting         (4: [`server::replication`])
+//! - a server votes once a term, for a log no worse than its own        (1, 4: `server/election.rs`)
+//! - a follower takes entries only where its log has their predecessor  (3: `server/appending.rs`)
+//! - only entries of the present term are committed by counting         (4: `server/replication.rs`)
 //! - whatever a message promises is on disk before the message leaves   (6: the order of effects)
 //!
 //! # A server

@@ -42,7 +42,9 @@ impl Figure8 {
         let (mut dice, mut down) = (dice(seed), Vec::new());
         for round in 0..self.rounds {
             if self.eager || dice.below(3) == 0 {
-                cluster.servers.clone().iter().for_each(|id| drop(cluster.propose(*id, i64::from(round))));
+                for id in cluster.servers.clone() {
+                    cluster.propose(id, i64::from(round));
+                }
             }
             let longest = self.longest_pause(&mut dice);
             let until = cluster.world.now() + dice.below(longest) * MS;
