@@ -10,7 +10,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUST := $(shell find src benches tests -name '*.rs' 2>/dev/null)
-PYTHON_CODE := python tests notebooks
+PYTHON_CODE := python tests notebooks benches
 
 help:
 	@echo 'make demo       a Raft cluster under faults: a short report, plots in ./out'
@@ -80,8 +80,9 @@ fix: $(VENV)/built
 notebooks: $(VENV)/built
 	UPDATE=1 $(BIN)/python -m pytest tests/test_notebooks.py
 
-bench:
+bench: $(VENV)/built
 	cargo bench --locked
+	$(BIN)/python -m pytest --numprocesses=0 benches
 
 docs:
 	cargo doc --locked --no-deps
