@@ -231,6 +231,9 @@ impl Inner {
     ) -> PyResult<R> {
         let result = self.guarded(body);
         let Some(fault) = fault::take() else { return result.map_err(|stop| stop.raise(py, self)) };
+        if let Err(stop @ Stop::Panicked(_)) = result {
+            return Err(stop.raise(py, self)); // the world is torn, whatever else happened
+        }
         if let Some(node) = fault.node {
             let note = self.where_and_when(node);
             // What the crash itself might come to is nothing beside the exception.
