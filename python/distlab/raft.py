@@ -263,6 +263,13 @@ class Raft(Cluster):
             if state is not None and "client" in state.get("raft", {}):
                 self._client_config = state["raft"]["client"]["config"]
 
+    def status(self, node: str) -> dict[str, Any]:
+        """A few named facts about a server or client, cheap to read: ``role, term, voted_for, leader, commit, ...``."""
+        facts, names = super().status(node), self._world.names
+        return {
+            key: names[it] if key in ("voted_for", "leader") and it is not None else it for key, it in facts.items()
+        }
+
     def state(self, node: str) -> dict[str, Any]:
         """Everything about a server.
 
