@@ -40,7 +40,7 @@ pub enum Msg {
         entries: Entries,
         /// The leader's commit index.
         leader_commit: u64,
-        /// The latest round of confirmation the leader has begun; the answer repeats it.
+        /// The latest round of messages the leader has begun; the answer repeats it.
         round: u32,
     },
     /// The answer to it.

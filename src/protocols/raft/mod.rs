@@ -38,8 +38,8 @@
 //! - A follower that refuses entries tells not the conflicting term's first index but the entry just before
 //!   it, or an even earlier one if that is still of a later term than the leader's: the leader skips from
 //!   there by the same rule, so that every refusal passes over a term on either side.
-//! - `leaderId` and `candidateId` stand on the envelope. A `round` is added to AppendEntries, which confirms
-//!   reads (thesis, section 6.4).
+//! - `leaderId` and `candidateId` stand on the envelope. A `round` is added to AppendEntries: it
+//!   confirms reads (thesis, section 6.4), and tells answers that were overtaken from a disk that was lost.
 //! - A leader takes entries for stored as soon as they are sent and goes on (thesis, section 10.2.1), and
 //!   sends them while its own disk still writes; its own copy counts when that is done.
 //! - A candidate refused by a majority becomes a follower at once.

@@ -7,6 +7,8 @@
 //! ```
 //! Probing, one message is under way at a time and is sent again until it is answered. Replicating, entries
 //! are taken for stored as soon as they are sent, and as many messages as the window allows are under way.
+//! A refusal then means that something got lost, or was overtaken: the window halves, and grows again by one
+//! with every acknowledgement, as TCP's does. Otherwise each loss would have everything after it sent again.
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
@@ -25,8 +27,13 @@ pub struct Peer {
     pub next_index: u64,
     /// How sure the leader is of `next_index`.
     pub progress: Progress,
-    /// The latest round of confirmation it has answered.
+    /// How many messages with entries may be under way, as far as experience goes.
+    pub window: u32,
+    /// The latest round it has answered.
     pub round: u32,
+    /// The round that was under way when `match_index` last rose: whatever was sent in a later one finds at
+    /// least so much there.
+    pub since: u32,
 }
 
 /// How sure the leader is of where a server's log continues its own.
@@ -48,14 +55,22 @@ pub enum Progress {
 impl Peer {
     /// A server of which a leader with this last index knows nothing yet.
     pub fn new(id: NodeId, last_index: u64) -> Self {
-        Self { id, match_index: 0, next_index: last_index + 1, progress: Progress::Probe { paused: false }, round: 0 }
+        Self {
+            id,
+            match_index: 0,
+            next_index: last_index + 1,
+            progress: Progress::Probe { paused: false },
+            window: u32::MAX,
+            round: 0,
+            since: 0,
+        }
     }
 
-    /// Whether entries may be sent now.
-    pub fn may_send(&self, window: usize) -> bool {
+    /// Whether entries may be sent now, when so many messages are allowed at most.
+    pub fn may_send(&self, most: u32) -> bool {
         match &self.progress {
             Progress::Probe { paused } => !paused,
-            Progress::Replicate { inflight } => inflight.len() < window,
+            Progress::Replicate { inflight } => inflight.len() < self.window.min(most) as usize,
         }
     }
 
@@ -70,12 +85,13 @@ impl Peer {
         }
     }
 
-    /// It has everything up to `index`. Whether that is news.
-    pub fn acknowledged(&mut self, index: u64) -> bool {
+    /// It has everything up to `index`, as is known in round `now`. Whether that is news.
+    pub fn acknowledged(&mut self, index: u64, now: u32) -> bool {
         if index < self.match_index {
             return false; // overtaken by a later answer
         }
         match &mut self.progress {
+            Progress::Probe { .. } if index + 1 < self.next_index => {} // not yet what the probe asks
             Progress::Probe { .. } => self.progress = Progress::Replicate { inflight: VecDeque::new() },
             Progress::Replicate { inflight } => {
                 while inflight.front().is_some_and(|last| *last <= index) {
@@ -84,38 +100,32 @@ impl Peer {
             }
         }
         self.next_index = self.next_index.max(index + 1);
-        std::mem::replace(&mut self.match_index, index) < index
+        if index == self.match_index {
+            return false;
+        }
+        (self.match_index, self.since) = (index, now);
+        self.window = self.window.saturating_add(1);
+        true
     }
 
-    /// Its log differs from `log` at `index`, and may agree at `hint_index`, where it has `hint_term`.
-    /// Whether that is news.
-    pub fn refused(&mut self, log: &Log, index: u64, hint_index: u64, hint_term: u64) -> bool {
-        // What it once acknowledged it has lost, or this is an old answer: sending it again at once would be
-        // refused at once, for ever.
-        let acknowledged = index <= self.match_index;
-        let stale = matches!(self.progress, Progress::Probe { .. }) && index + 1 != self.next_index;
-        if acknowledged || stale {
-            return false;
+    /// Its log differs from `log` at `index`, and may agree at `hint_index`, where it has `hint_term`; so it
+    /// answers to a message of `round`. Whether that is news.
+    pub fn refused(&mut self, log: &Log, round: u32, index: u64, hint_index: u64, hint_term: u64) -> bool {
+        // Whoever has everything up to `match_index` refuses nothing up to there, and hints at nothing before.
+        if index <= self.match_index || hint_index < self.match_index {
+            if round <= self.since {
+                return false; // it was overtaken by the acknowledgement
+            }
+            self.match_index = 0; // the disk was lost
+        } else if matches!(self.progress, Progress::Probe { .. }) && index + 1 != self.next_index {
+            return false; // not what the probe asks
+        }
+        if let Progress::Replicate { inflight } = &self.progress {
+            self.window = (inflight.len() as u32 / 2).max(1);
         }
         let agree = log.last_within(hint_index.min(index.saturating_sub(1)), hint_term);
         self.next_index = agree.max(self.match_index) + 1;
         self.progress = Progress::Probe { paused: false };
         true
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_server_that_lost_what_it_acknowledged_is_not_sent_it_again_at_once() {
-        let mut peer = Peer::new(NodeId(1), 9);
-        assert!(peer.acknowledged(5));
-        assert!(peer.refused(&Log::default(), 9, 0, 0));
-        assert_eq!(peer.next_index, 6);
-        peer.sent(0);
-        assert!(!peer.refused(&Log::default(), 5, 0, 0));
-        assert!(!peer.may_send(1));
     }
 }

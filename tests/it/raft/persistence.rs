@@ -54,3 +54,23 @@ fn storms_break_servers_that_skip_fsync() {
     let broken = (0..50).filter(|seed| storm.play(*seed).is_err()).count();
     assert!(broken >= 5, "only {broken} of 50");
 }
+
+/// Beyond what Raft promises to survive, but seen in practice: a server comes back with a blank disk. The
+/// leader notices, and fills it again.
+#[test]
+fn a_wiped_follower_is_filled_again() {
+    each_seed(20, |seed| {
+        let mut cluster = Cluster::new(5, seed);
+        let leader = cluster.elect();
+        for value in 0..30 {
+            cluster.propose(leader, value);
+        }
+        cluster.run(SECOND);
+        let node = *cluster.servers.iter().find(|id| **id != leader).unwrap();
+        cluster.apply(Fault::Wipe { node });
+        cluster.recover(node);
+        cluster.run(200 * MS);
+        assert_eq!(cluster.leader(), Some(leader));
+        assert_eq!(cluster.disk(node).log, cluster.disk(leader).log);
+    });
+}

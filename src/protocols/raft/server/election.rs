@@ -82,7 +82,7 @@ impl Server {
         let mut peers: Vec<Peer> = self.config.voters.iter().map(|id| Peer::new(*id, last)).collect();
         // Its RequestVote left only when its whole log was durable.
         peers.iter_mut().filter(|peer| peer.id == cx.id).for_each(|own| own.match_index = last);
-        self.role = Role::Leader(Leader { peers, reads: Reads::default() });
+        self.role = Role::Leader(Leader { peers, round: 0, reads: Reads::default() });
         self.leader = Some(cx.id);
         cx.note("leader", term);
         cx.disarm(Timer::Election);

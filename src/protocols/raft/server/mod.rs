@@ -68,6 +68,9 @@ pub enum Role {
 pub struct Leader {
     /// All voters, in the order of the configuration. Of itself it knows how much of its log is durable.
     pub peers: Vec<Peer>,
+    /// The latest round of messages begun: an answer shows its round, and so that nobody led a later term
+    /// when it began.
+    pub round: u32,
     /// Reads that wait for a majority to confirm that it leads.
     pub reads: Reads,
 }

@@ -13,8 +13,6 @@ use crate::protocols::raft::quorum::reached_by;
 /// the read arrived. What is committed by then, and so applied, is fresh enough to read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Reads {
-    /// The latest round begun.
-    round: u32,
     /// Reads by the round that confirms them, in its order.
     waiting: VecDeque<(u32, Read)>,
     /// Reads that arrived before the term's first commit: until then the leader does not know what the
@@ -24,13 +22,6 @@ pub struct Reads {
 
 /// Somebody who wants to read.
 type Read = (Asker, Arc<Op>);
-
-impl Reads {
-    /// The latest round begun.
-    pub fn round(&self) -> u32 {
-        self.round
-    }
-}
 
 impl Server {
     /// Reads, in the way that is wanted.
@@ -56,8 +47,8 @@ impl Server {
         if early {
             return leader.reads.postponed.extend(reads);
         }
-        leader.reads.round += 1;
-        let round = leader.reads.round;
+        leader.round += 1;
+        let round = leader.round;
         leader.reads.waiting.extend(reads.into_iter().map(|read| (round, read)));
         self.beat(cx);
         self.serve_confirmed_reads(cx); // one server is its own majority
@@ -77,7 +68,7 @@ impl Server {
     pub(super) fn serve_confirmed_reads(&mut self, cx: &mut Cx<'_, Node>) {
         let quorum = self.quorum();
         let Some(leader) = self.leader_mut() else { return };
-        let begun = leader.reads.round;
+        let begun = leader.round;
         let answered = leader.peers.iter().map(|peer| if peer.id == cx.id { begun } else { peer.round });
         let confirmed = reached_by(quorum, answered.map(u64::from));
         let waiting = &mut leader.reads.waiting;

@@ -32,8 +32,9 @@ impl Server {
     fn count_own_copy(&mut self, cx: &mut Cx<'_, Node>) {
         let index = cx.disk().log.last_index();
         if cx.durable() || self.breaks(Mutant::CountBeforeSync) {
-            let own = self.leader_mut().and_then(|it| it.peers.iter_mut().find(|peer| peer.id == cx.id));
-            if own.is_some_and(|own| own.acknowledged(index)) {
+            let Some(leader) = self.leader_mut() else { return };
+            let own = leader.peers.iter_mut().find(|peer| peer.id == cx.id);
+            if own.is_some_and(|own| own.acknowledged(index, leader.round)) {
                 self.advance_commit(cx);
             }
         } else {
@@ -53,12 +54,12 @@ impl Server {
     /// Sends one server what it lacks, as far as its window allows.
     fn replicate(&mut self, cx: &mut Cx<'_, Node>, peer: usize, cut: &mut Cut) {
         let Role::Leader(leader) = &mut self.role else { return };
-        let (window, max) = (self.config.max_inflight.max(1) as usize, self.config.max_entries.max(1) as usize);
+        let (most, max) = (self.config.max_inflight.max(1), self.config.max_entries.max(1) as usize);
         let peer = &mut leader.peers[peer];
-        while peer.id != cx.id && peer.next_index <= cx.disk().log.last_index() && peer.may_send(window) {
+        while peer.id != cx.id && peer.next_index <= cx.disk().log.last_index() && peer.may_send(most) {
             let disk = cx.disk();
             let entries = cut.at(&disk.log, peer.next_index, max);
-            let msg = append_entries(disk, peer, entries.clone(), self.commit, leader.reads.round());
+            let msg = append_entries(disk, peer, entries.clone(), self.commit, leader.round);
             peer.sent(entries.len());
             // True whatever our own disk keeps: the term is durable since the election, and the followers'
             // copies count for themselves.
@@ -67,6 +68,8 @@ impl Server {
     }
 
     pub(super) fn heartbeat(&mut self, cx: &mut Cx<'_, Node>) {
+        let Some(leader) = self.leader_mut() else { return };
+        leader.round += 1;
         cx.arm(Timer::Heartbeat, Span::exactly(self.config.heartbeat));
         self.beat(cx);
     }
@@ -75,7 +78,7 @@ impl Server {
     /// answer also tells what got lost on the way, and confirms the present round of reads.
     pub(super) fn beat(&mut self, cx: &mut Cx<'_, Node>) {
         let Role::Leader(leader) = &self.role else { return };
-        let (me, round) = (cx.id, leader.reads.round());
+        let (me, round) = (cx.id, leader.round);
         for peer in leader.peers.iter().filter(|peer| peer.id != me) {
             let msg = append_entries(cx.disk(), peer, Entries::default(), self.commit, round);
             cx.send_at_once(peer.id, msg);
@@ -95,10 +98,10 @@ impl Server {
         let confirmed = round > peer.round;
         peer.round = peer.round.max(round);
         if success {
-            if peer.acknowledged(index) {
+            if peer.acknowledged(index, leader.round) {
                 self.advance_commit(cx);
             }
-        } else if peer.refused(&disk.log, index, hint_index, hint_term) {
+        } else if peer.refused(&disk.log, round, index, hint_index, hint_term) {
             cx.note("refused", index);
         }
         let mut cut = Cut { from: 0, entries: Entries::default() };
