@@ -61,8 +61,10 @@ lint-python: $(VENV)/built
 
 # --- tests -------------------------------------------------------------------------------------------
 
-# nextest does not run the examples in the documentation, hence the second line.
+# Thousands of seeds for every storm; fewer by DISTLAB_SEEDS=40. nextest does not run the examples in the
+# documentation, hence the second command.
 test-rust:
+	export DISTLAB_SEEDS=$${DISTLAB_SEEDS:-2000}; \
 	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked; \
 	  else cargo test --locked --lib --tests; fi
 	cargo test --locked --doc
