@@ -129,3 +129,39 @@ impl Peer {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A refusal of what was acknowledged is an old answer, or the disk was lost. Sending again at once upon
+    /// an old answer would be refused at once, for ever.
+    #[test]
+    fn only_a_later_round_shows_that_a_disk_was_lost() {
+        let log = Log::default();
+        let mut peer = Peer::new(NodeId(1), 9);
+        assert!(peer.refused(&log, 0, 9, 5, 0));
+        assert_eq!(peer.next_index, 1, "an empty log agrees with nothing");
+        assert!(peer.acknowledged(5, 1));
+        peer.sent(1);
+        for (index, hint) in [(5, 0), (3, 0), (6, 4)] {
+            assert!(!peer.refused(&log, 1, index, hint, 0), "{index} {hint}: it was overtaken");
+        }
+        assert_eq!(peer.match_index, 5);
+        assert!(peer.refused(&log, 2, 5, 0, 0));
+        assert_eq!((peer.match_index, peer.next_index), (0, 1));
+    }
+
+    #[test]
+    fn the_window_halves_with_a_refusal_and_grows_with_acknowledgements() {
+        let mut peer = Peer::new(NodeId(1), 0);
+        assert!(peer.acknowledged(1, 0));
+        (0..8).for_each(|_| peer.sent(1));
+        assert!(!peer.may_send(8) && peer.may_send(9));
+        assert!(peer.refused(&Log::default(), 0, 9, 1, 0));
+        assert_eq!(peer.window, 4);
+        assert!(peer.acknowledged(2, 0));
+        (0..5).for_each(|_| peer.sent(1));
+        assert!(!peer.may_send(8), "five are under way");
+    }
+}
