@@ -159,7 +159,8 @@ impl<P: Protocol> World<P> {
     /// [`Error::UnknownNode`]; [`Error::Node`] if no sync is under way.
     pub fn complete_write(&mut self, node: NodeId) -> Result<(), Error> {
         self.known(node)?;
-        let is_sync = |event: &Event<P>| matches!(event, Event::Sync { node: of, .. } if *of == node);
+        let now = self.nodes[node.index()].incarnation(); // what was under way before a crash never completes
+        let is_sync = |event: &Event<P>| matches!(event, Event::Sync { node: of, incarnation } if (*of, *incarnation) == (node, now));
         let found =
             self.core.queue.in_order().into_iter().find(|(_, _, event)| is_sync(event)).map(|(_, id, _)| id);
         match found {
