@@ -1,0 +1,14 @@
+//! Consistency: histories, and the models they are held against (notes 2.5 and 2.6.1).
+#[cfg(test)]
+mod arbitrary;
+pub mod budget;
+pub mod error;
+pub mod history;
+pub mod model;
+pub mod verdict;
+
+pub use budget::Budget;
+pub use error::Error;
+pub use history::History;
+pub use model::Model;
+pub use verdict::{Edge, Flaw, Verdict, Witness};
