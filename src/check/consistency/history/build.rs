@@ -135,7 +135,8 @@ impl Builder {
 
     /// The history, if it is well formed. O(n log n), O(n) if the rows come in order of invocation.
     pub fn finish(self) -> Result<History, Malformed> {
-        let Self { mut names, processes, columns, accesses, initial } = self;
+        let Self { mut names, processes, columns, mut accesses, initial } = self;
+        accesses.read_null_as_empty_list();
         names.processes = processes.into_iter().collect();
         let Columns { process, kind, key, argument, result, status, invoked, completed } = columns;
         let mut history = History {

@@ -15,6 +15,7 @@ use crate::sim::Outcome;
 
 mod build;
 mod describe;
+pub mod formats;
 mod kind;
 mod order;
 mod part;

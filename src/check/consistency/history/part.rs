@@ -5,17 +5,20 @@ use crate::sim::Outcome;
 impl History {
     /// The operations of these rows, in that order, as a history of its own. It shares the names.
     pub fn select(&self, rows: &[u32]) -> Self {
-        self.select_accesses(rows, |_, _| true)
+        self.select_accesses(rows, |index, accesses| Some(self.copy_list(index, accesses)))
     }
 
-    /// The operations of these rows with those of their accesses that are wanted, given as (row, index into
-    /// `accesses`).
-    pub fn select_accesses(&self, rows: &[u32], wanted: impl Fn(u32, usize) -> bool) -> Self {
+    /// The operations of these rows with what `keep` makes of each of their accesses, given by index into
+    /// `accesses`; a list that the copy needs goes into the accesses it is handed.
+    pub fn select_accesses(
+        &self,
+        rows: &[u32],
+        mut keep: impl FnMut(usize, &mut Accesses) -> Option<Access>,
+    ) -> Self {
         let mut accesses = Accesses::default();
         for row in rows {
             for index in self.accesses.range(*row as usize) {
-                if wanted(*row, index) {
-                    let access = self.copy_list(index, &mut accesses);
+                if let Some(access) = keep(index, &mut accesses) {
                     accesses.push(self.accesses.key[index], access);
                 }
             }

@@ -1,6 +1,8 @@
 //! What transactions do inside: their accesses, as columns.
 use std::ops::Range;
 
+use super::NULL;
+
 /// One access of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Access {
@@ -67,5 +69,25 @@ impl Accesses {
     /// The accesses of an operation, as (key, access).
     pub fn of(&self, row: usize) -> impl ExactSizeIterator<Item = (u32, Access)> + Clone + '_ {
         self.range(row).map(|i| (self.key[i], self.access[i]))
+    }
+
+    /// Where a key is a list, reading null means reading the empty list.
+    pub(super) fn read_null_as_empty_list(&mut self) {
+        let is_list = |access: &Access| matches!(access, Access::Append(_) | Access::ReadList(_));
+        let null = |access: &Access| *access == Access::Read(NULL);
+        if !self.access.iter().any(is_list) || !self.access.iter().any(null) {
+            return;
+        }
+        let largest = self.key.iter().copied().max().map_or(0, |it| it as usize + 1);
+        let mut lists = vec![false; largest];
+        for (key, _) in self.key.iter().zip(&self.access).filter(|(_, access)| is_list(access)) {
+            lists[*key as usize] = true;
+        }
+        let empty = self.add_list([]);
+        for (key, access) in self.key.iter().zip(&mut self.access) {
+            if lists[*key as usize] && null(access) {
+                *access = Access::ReadList(empty);
+            }
+        }
     }
 }
