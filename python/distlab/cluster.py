@@ -14,7 +14,8 @@ from ._core import World, nanoseconds
 from .errors import InvariantViolation, ParameterError, ParameterTypeError, UnknownNode
 from .faults import FaultVerbs, Hazard, Schedule
 from .network import Disk, Network, distribution
-from .records import History, Trace, table
+from .history import History
+from .records import Trace, table
 from .units import Duration
 from .workload import Load, Workload
 

@@ -12,7 +12,8 @@ from . import units
 from ._core import nanoseconds
 from .errors import ParameterError, ParameterTypeError
 from .network import distribution
-from .records import History, Latency
+from .history import History
+from .records import Latency
 from .units import Duration
 
 if TYPE_CHECKING:

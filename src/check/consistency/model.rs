@@ -154,6 +154,21 @@ impl Model {
     }
 }
 
+impl Model {
+    /// All models that it implies, directly or not, in the order of [`ALL`](Self::ALL).
+    pub fn all_implied(self) -> Vec<Self> {
+        let mut found = self.implies().to_vec();
+        let mut next = 0;
+        while let Some(model) = found.get(next) {
+            let more: Vec<_> = model.implies().iter().filter(|it| !found.contains(it)).copied().collect();
+            found.extend(more);
+            next += 1;
+        }
+        found.sort_unstable();
+        found
+    }
+}
+
 impl fmt::Display for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -163,6 +178,13 @@ impl fmt::Display for Model {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn implications_are_transitive() {
+        assert!(Linearizable.all_implied().contains(&ReadYourWrites));
+        assert_eq!(StrictSerializable.all_implied().len(), 6);
+        assert!(Eventual.all_implied().is_empty());
+    }
 
     #[test]
     fn every_name_reads_back() {

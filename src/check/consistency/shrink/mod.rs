@@ -25,15 +25,18 @@ pub struct Counterexample {
 /// How many rows may be checked in all before shrinking contents itself with what it has.
 const EFFORT: u64 = 30_000_000;
 
-/// The smallest part that still fails, starting from what the flaw blames. `fails` checks a part; it should be
-/// sure (a check that ran out of budget does not fail).
-pub fn smallest(history: &History, flaw: &Flaw, fails: &mut dyn FnMut(&History) -> bool) -> Counterexample {
+/// Whether a part (its rows in the whole history, and itself) fails. A check that ran out of budget does not.
+pub type Fails<'a> = dyn FnMut(&[u32], &History) -> bool + 'a;
+
+/// The smallest part that still fails, starting from what the flaw blames.
+pub fn smallest(history: &History, flaw: &Flaw, fails: &mut Fails<'_>) -> Counterexample {
     let mut effort = EFFORT;
-    let mut try_part = |part: &History| {
-        effort = effort.saturating_sub(part.len() as u64 + 10);
-        effort > 0 && fails(part)
+    let mut try_part = |cut: &Cut<'_>| {
+        let (rows, part) = (cut.rows(), cut.part());
+        effort = effort.saturating_sub(rows.len() as u64 + 10);
+        effort > 0 && fails(&rows, &part)
     };
-    let start = starts(history, flaw).into_iter().find(|cut| try_part(&cut.part()));
+    let start = starts(history, flaw).into_iter().find(&mut try_part);
     let mut cut = start.unwrap_or_else(|| Cut::of(history, (0..history.len() as u32).collect()));
     let operations: Vec<Vec<u32>> = cut.operations();
     minimise(&mut cut, operations, &mut try_part);
@@ -57,7 +60,7 @@ fn starts<'a>(history: &'a History, flaw: &Flaw) -> Vec<Cut<'a>> {
 }
 
 /// Leaves out units (an operation, an access) while the rest still fails.
-fn minimise(cut: &mut Cut<'_>, mut units: Vec<Vec<u32>>, fails: &mut dyn FnMut(&History) -> bool) {
+fn minimise(cut: &mut Cut<'_>, mut units: Vec<Vec<u32>>, fails: &mut dyn FnMut(&Cut<'_>) -> bool) {
     let mut size = units.len().div_ceil(2).max(1);
     loop {
         let mut smaller = false;
@@ -65,7 +68,7 @@ fn minimise(cut: &mut Cut<'_>, mut units: Vec<Vec<u32>>, fails: &mut dyn FnMut(&
         while at < units.len() {
             let end = (at + size).min(units.len());
             let rest = cut.without(units[at..end].iter().flatten().copied());
-            if !rest.is_empty() && fails(&rest.part()) {
+            if !rest.is_empty() && fails(&rest) {
                 *cut = rest;
                 units.retain(|unit| unit.iter().any(|atom| cut.keeps(*atom)));
                 smaller = true;
@@ -89,7 +92,7 @@ mod tests {
     fn shrunk(text: &str, culprits: &[u32], fails: impl Fn(&History) -> bool) -> Vec<String> {
         let history = notation::read(text).unwrap().history;
         let flaw = Flaw { culprits: culprits.to_vec(), ..Flaw::default() };
-        let found = smallest(&history, &flaw, &mut |part| fails(part));
+        let found = smallest(&history, &flaw, &mut |_, part| fails(part));
         assert_eq!(found.history.len(), found.rows.len());
         (0..found.history.len()).map(|row| found.history.describe_short(row)).collect()
     }
