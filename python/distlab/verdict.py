@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import io
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -349,7 +349,7 @@ class Classification(Mapping[str, Verdict]):
     (True, ('linearizable',))
     """
 
-    def __init__(self, verdicts: Mapping[str, Verdict], implies: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(self, verdicts: Mapping[str, Verdict], implies: Mapping[str, Sequence[str]]) -> None:
         self._verdicts = dict(verdicts)
         self.implies = {model: implies[model] for model in self._verdicts}
 

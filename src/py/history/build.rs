@@ -95,21 +95,23 @@ fn processes(builder: &mut Builder, column: &Bound<'_, PyAny>) -> PyResult<Vec<u
 
 fn kinds(builder: &mut Builder, column: &Bound<'_, PyAny>) -> PyResult<Vec<Kind>> {
     let mut found = Vec::with_capacity(column.len()?);
-    let mut last: Option<(usize, Kind)> = None; // names are mostly the same few objects
+    let mut seen: Vec<(String, Kind)> = Vec::new(); // there are few, and looking through few is quick
     for (row, item) in column.try_iter()?.enumerate() {
         let item = item?;
-        let address = item.as_ptr() as usize;
-        let kind = match last {
-            Some((known, kind)) if known == address => kind,
-            _ => {
-                let name = item.cast::<PyString>().map_err(|_| {
-                    HistoryError::new_err((format!("row {row}: kind"), item.clone().unbind(), "a string like \"read\""))
-                })?;
-                builder.kind(&name.to_string_lossy())
-            }
-        };
-        last = Some((address, kind));
-        found.push(kind);
+        let name = item.cast::<PyString>().map_err(|_| {
+            HistoryError::new_err((
+                format!("row {row}: kind"),
+                item.clone().unbind(),
+                "a string like \"read\"",
+            ))
+        })?;
+        let name = name.to_str()?;
+        let kind = seen.iter().find(|(known, _)| known == name).map(|(_, kind)| *kind);
+        found.push(kind.unwrap_or_else(|| {
+            let kind = builder.kind(name);
+            seen.push((name.to_owned(), kind));
+            kind
+        }));
     }
     Ok(found)
 }
@@ -120,7 +122,9 @@ fn statuses(column: &Bound<'_, PyAny>) -> PyResult<Vec<Outcome>> {
         0 => Ok(Outcome::Ok),
         1 => Ok(Outcome::Fail),
         2 => Ok(Outcome::Info),
-        _ => Err(HistoryError::new_err((format!("row {row}: status"), *code, "0 (ok), 1 (fail) or 2 (info)"))),
+        _ => {
+            Err(HistoryError::new_err((format!("row {row}: status"), *code, "0 (ok), 1 (fail) or 2 (info)")))
+        }
     };
     codes.iter().enumerate().map(status).collect()
 }
@@ -178,7 +182,10 @@ impl Dense {
     fn of(values: &[i64]) -> Self {
         let first = values.iter().copied().min().unwrap_or(0);
         let last = values.iter().copied().max().unwrap_or(0);
-        let span = last.checked_sub(first).and_then(|it| usize::try_from(it).ok()).filter(|it| *it < 4 * values.len() + 1024);
+        let span = last
+            .checked_sub(first)
+            .and_then(|it| usize::try_from(it).ok())
+            .filter(|it| *it < 4 * values.len() + 1024);
         Self { first, numbers: vec![Self::UNKNOWN; span.map_or(0, |it| it + 1)] }
     }
 
@@ -232,7 +239,9 @@ fn transaction(
         let access = match (builder.kind(&function), value) {
             (Kind::READ, None) => Access::ReadUnknown,
             (Kind::READ, Some(value)) if value.is_none() && !complete => Access::ReadUnknown,
-            (Kind::READ, Some(value)) if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() => {
+            (Kind::READ, Some(value))
+                if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() =>
+            {
                 let mut elements = Vec::new();
                 for element in value.try_iter()? {
                     elements.push(builder.value(value_of(&element?)?));
@@ -258,7 +267,8 @@ pub(super) fn from_transactions(columns: &Bound<'_, PyDict>, initial: &Bound<'_,
         columns.get_item(name)?.ok_or_else(|| HistoryError::new_err((name.to_owned(), "a column", "missing")))
     };
     let numbers = |name: &str| -> PyResult<Vec<i64>> {
-        integers(&of(name)?).ok_or_else(|| super::unreadable(&format!("the column {name} holds whole numbers")))
+        integers(&of(name)?)
+            .ok_or_else(|| super::unreadable(&format!("the column {name} holds whole numbers")))
     };
     let process = processes(&mut builder, &of("process")?)?;
     let status = statuses(&of("status")?)?;
@@ -285,7 +295,8 @@ pub(super) fn from_transactions(columns: &Bound<'_, PyDict>, initial: &Bound<'_,
                 4 => Access::Read(NULL),
                 5 => Access::ReadUnknown,
                 other => {
-                    let allowed = "0 (read), 1 (write), 2 (append), 3 (read a list), 4 (read null) or 5 (unknown)";
+                    let allowed =
+                        "0 (read), 1 (write), 2 (append), 3 (read a list), 4 (read null) or 5 (unknown)";
                     return Err(HistoryError::new_err((format!("function[{i}]"), other, allowed)));
                 }
             };

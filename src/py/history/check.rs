@@ -110,7 +110,8 @@ fn with_own(
     let stop = || deadline.is_some_and(|it| Instant::now() >= it);
     let mut own = Own::new(spec.clone());
     let budget = budget(limits, &stop);
-    let result = guarded(None, || run(&history.core, model, &mut Objects::Own(&mut own), &budget, limits.shrink))?;
+    let result =
+        guarded(None, || run(&history.core, model, &mut Objects::Own(&mut own), &budget, limits.shrink))?;
     match own.raised() {
         Some(raised) => Err(raised),
         None => result.map_err(|error| refused(&error)),
@@ -172,7 +173,8 @@ fn show<'py>(py: Python<'py>, history: &PyHistory, judged: &Judgement) -> PyResu
         Some(Witness::Absence) | None => {}
     }
     shown.set_item("processes", history.core.names.processes.iter().map(|it| &**it).collect::<Vec<_>>())?;
-    let part = judged.counterexample.as_ref().map(|it| (&it.rows, history.part(&it.rows, it.history.clone())));
+    let part =
+        judged.counterexample.as_ref().map(|it| (&it.rows, history.part(&it.rows, it.history.clone())));
     shown.set_item("rows", part.as_ref().map_or(&vec![], |(rows, _)| rows))?;
     shown.set_item("counterexample", part.map(|(_, it)| Py::new(py, it)).transpose()?)?;
     Ok(shown)

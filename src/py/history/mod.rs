@@ -11,8 +11,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::errors::class::HistoryError;
-use crate::check::consistency::history::formats::{self, Timed};
 use crate::check::consistency::Model;
+use crate::check::consistency::history::formats::{self, Timed};
 use crate::check::consistency::history::{History, Malformed};
 use crate::check::consistency::judge::ladder;
 

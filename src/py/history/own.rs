@@ -39,7 +39,11 @@ impl<'py> Own<'py> {
     fn number(&mut self, state: &Bound<'py, PyAny>) -> PyResult<u32> {
         let known = self.numbers.get_item(state).map_err(|error| {
             let type_error = error.is_instance_of::<pyo3::exceptions::PyTypeError>(state.py());
-            if type_error { bad_type("spec: state", state, "a hashable state (a tuple, a frozenset, ...)") } else { error }
+            if type_error {
+                bad_type("spec: state", state, "a hashable state (a tuple, a frozenset, ...)")
+            } else {
+                error
+            }
         })?;
         if let Some(number) = known {
             return number.extract();

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct Kind(pub u16);
 
 /// The names of the known kinds, in the order of their numbers, each with the other words for it.
-const KNOWN: [(&str, &[&str]); 23] = [
+const KNOWN: [(&str, &[&str]); 22] = [
     ("read", &["r", "R", "get"]),
     ("write", &["w", "W", "put", "set"]),
     ("cas", &["CAS", "compare_and_set", "compare-and-set"]),
@@ -33,8 +33,7 @@ const KNOWN: [(&str, &[&str]); 23] = [
     ("withdraw", &[]),
     ("txn", &["T", "transaction"]),
     ("scan", &[]),
-    ("read_modify_write", &[]),
-    ("swap", &[]),
+    ("swap", &["rmw", "read_modify_write"]),
 ];
 
 macro_rules! kinds {
@@ -88,10 +87,8 @@ kinds! {
     TXN = 19,
     /// Reads some keys in order.
     SCAN = 20,
-    /// Reads and overwrites as one step.
-    READ_MODIFY_WRITE = 21,
     /// Overwrites a value and returns the old one.
-    SWAP = 22,
+    SWAP = 21,
 }
 
 /// Names for kinds: the known ones, then those that only a user's specification knows.

@@ -1,4 +1,6 @@
 //! From times to places: the events of a history in one order.
+use rayon::slice::ParallelSliceMut;
+
 use super::{History, Malformed, NEVER};
 use crate::sim::Outcome;
 
@@ -27,7 +29,7 @@ pub(super) fn arrange(history: &mut History, invoked: &[i64], completed: &[i64])
             events.push((completed[row], levels.completed[row], 2 * row as u32 + 1));
         }
     }
-    events.sort_unstable();
+    events.par_sort_unstable();
     history.invoked = vec![0; invoked.len()];
     history.completed = vec![NEVER; invoked.len()];
     for (place, (_, _, event)) in events.into_iter().enumerate() {

@@ -107,7 +107,8 @@ impl<'a> Cut<'a> {
             wanted.contains(&(index as u32)).then(|| match all.access[index] {
                 Access::ReadList(list) => {
                     let key = all.key[index];
-                    let stays = |it: &u32| produced.contains(&(key, *it)) || !self.explicable.contains(&(key, *it));
+                    let stays =
+                        |it: &u32| produced.contains(&(key, *it)) || !self.explicable.contains(&(key, *it));
                     Access::ReadList(into.add_list(all.list(list).iter().copied().filter(stays)))
                 }
                 other => other,
@@ -132,7 +133,8 @@ pub(super) fn explained(history: &History, rows: &[u32]) -> Vec<u32> {
         looked_at = found.len();
         if wanted.len() > before {
             let explains = |row: &u32| {
-                atoms_of(history, *row).any(|atom| produced(history, atom).iter().any(|cell| wanted.contains(cell)))
+                atoms_of(history, *row)
+                    .any(|atom| produced(history, atom).iter().any(|cell| wanted.contains(cell)))
             };
             found.extend((0..history.len() as u32).filter(explains));
         }
@@ -171,14 +173,18 @@ fn atoms_of(history: &History, row: u32) -> impl Iterator<Item = (u32, Option<u3
 fn produced(history: &History, (row, access): (u32, Option<u32>)) -> Vec<Cell> {
     if let Some(index) = access {
         return match history.accesses.access[index as usize] {
-            Access::Write(value) | Access::Append(value) => vec![(history.accesses.key[index as usize], value)],
+            Access::Write(value) | Access::Append(value) => {
+                vec![(history.accesses.key[index as usize], value)]
+            }
             _ => vec![],
         };
     }
     let row = row as usize;
     let (key, argument) = (history.key[row], history.argument[row]);
     match history.kind[row] {
-        Kind::WRITE | Kind::APPEND | Kind::ADD | Kind::ENQUEUE | Kind::PUSH | Kind::SWAP => vec![(key, argument)],
+        Kind::WRITE | Kind::APPEND | Kind::ADD | Kind::ENQUEUE | Kind::PUSH | Kind::SWAP => {
+            vec![(key, argument)]
+        }
         Kind::CAS => second(history, argument).map(|value| (key, value)).into_iter().collect(),
         _ => vec![],
     }
@@ -241,7 +247,9 @@ fn second(history: &History, pair: u32) -> Option<u32> {
 
 fn nth(history: &History, list: u32, n: usize) -> Option<u32> {
     match history.names.values.value(list) {
-        Value::List(items) => items.get(n).and_then(|it| history.names.values.number(it)).filter(|it| *it != NULL),
+        Value::List(items) => {
+            items.get(n).and_then(|it| history.names.values.number(it)).filter(|it| *it != NULL)
+        }
         _ => None,
     }
 }

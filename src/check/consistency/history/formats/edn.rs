@@ -170,7 +170,11 @@ impl<'a> Reader<'a> {
                 }
                 None => {
                     let closing = char::from(closing);
-                    return Err(Unreadable::at(self.text, begin, format!("never closed: `{closing}` is missing")));
+                    return Err(Unreadable::at(
+                        self.text,
+                        begin,
+                        format!("never closed: `{closing}` is missing"),
+                    ));
                 }
                 Some(_) => items.push(self.form()?),
             }
@@ -273,11 +277,18 @@ mod tests {
 
     #[test]
     fn faults_name_line_and_column() {
-        for (text, line, column) in
-            [("[1 2", 1, 1), ("{:a\n 1]", 2, 3), ("{:a}", 1, 1), ("]", 1, 1), ("\n \"abc", 2, 2), ("#_", 1, 3)]
-        {
+        for (text, line, column) in [
+            ("[1 2", 1, 1),
+            ("{:a\n 1]", 2, 3),
+            ("{:a}", 1, 1),
+            ("]", 1, 1),
+            ("\n \"abc", 2, 2),
+            ("#_", 1, 3),
+        ] {
             match read(text) {
-                Err(Unreadable::Syntax { line: l, column: c, .. }) => assert_eq!((l, c), (line, column), "{text}"),
+                Err(Unreadable::Syntax { line: l, column: c, .. }) => {
+                    assert_eq!((l, c), (line, column), "{text}")
+                }
                 other => panic!("{text}: {other:?}"),
             }
         }

@@ -82,14 +82,19 @@ impl<'a> Log<'a> {
         let open = self.open[process as usize];
         let status = match (event.kind, open) {
             ("invoke", Some(_)) => {
-                return Err(self.fault(form, format!("process {} invokes while it has an open operation", event.process)));
+                return Err(self.fault(
+                    form,
+                    format!("process {} invokes while it has an open operation", event.process),
+                ));
             }
             ("invoke", None) => Outcome::Info,
             ("ok", _) => Outcome::Ok,
             ("fail", _) => Outcome::Fail,
             ("info", _) => Outcome::Info,
             (other, _) => {
-                return Err(self.fault(form, format!("`:type :{other}`: allowed are :invoke, :ok, :fail, :info")));
+                return Err(
+                    self.fault(form, format!("`:type :{other}`: allowed are :invoke, :ok, :fail, :info"))
+                );
             }
         };
         let index = match open {
@@ -106,7 +111,9 @@ impl<'a> Log<'a> {
 
     fn read_event<'f>(&self, form: &'f Form) -> Result<Option<Event<'f>>, Unreadable> {
         let What::Map(pairs) = &form.what else {
-            return Err(self.fault(form, "a history is made of maps like {:process 0, :type :invoke, :f :read}"));
+            return Err(
+                self.fault(form, "a history is made of maps like {:process 0, :type :invoke, :f :read}")
+            );
         };
         let find = |name: &str| {
             let named = |key: &Form| matches!(&key.what, What::Keyword(it) if it == name);
@@ -162,10 +169,18 @@ impl<'a> Log<'a> {
         Ok(self.ops.len() - 1)
     }
 
-    fn complete(&mut self, index: usize, event: &Event<'_>, status: Outcome, form: &Form) -> Result<(), Unreadable> {
+    fn complete(
+        &mut self,
+        index: usize,
+        event: &Event<'_>,
+        status: Outcome,
+        form: &Form,
+    ) -> Result<(), Unreadable> {
         let kind = self.builder.kind(event.function);
         if kind != self.ops[index].kind {
-            return Err(self.fault(form, format!("completes :{}, which its process did not invoke", event.function)));
+            return Err(
+                self.fault(form, format!("completes :{}, which its process did not invoke", event.function))
+            );
         }
         let accesses = match (kind, event.value.map(|it| &it.what)) {
             (Kind::TXN, Some(What::List(_))) => Some(self.accesses(event.value, status == Outcome::Ok)?),
@@ -218,7 +233,9 @@ impl<'a> Log<'a> {
 
     fn access(&mut self, form: &Form, complete: bool) -> Result<(u32, Access), Unreadable> {
         let What::List(parts) = &form.what else {
-            return Err(self.fault(form, "an access is [:r key value], [:w key value] or [:append key value]"));
+            return Err(
+                self.fault(form, "an access is [:r key value], [:w key value] or [:append key value]")
+            );
         };
         let [function, key, value] = parts.as_slice() else {
             return Err(self.fault(form, "an access has a function, a key and a value"));
@@ -276,7 +293,8 @@ fn plain(what: &What) -> Value {
         What::Text(it) | What::Keyword(it) => Value::from(it.as_str()),
         What::List(items) => items.iter().map(|it| plain(&it.what)).collect(),
         What::Map(pairs) => {
-            let pair = |(key, value): &(Form, Form)| [plain(&key.what), plain(&value.what)].into_iter().collect();
+            let pair =
+                |(key, value): &(Form, Form)| [plain(&key.what), plain(&value.what)].into_iter().collect();
             pairs.iter().map(pair).collect()
         }
     }
@@ -303,7 +321,13 @@ mod tests {
             {:process 2, :type :invoke, :f :write, :value 9}
             {:process 2, :type :fail, :f :write, :value 9}
             {:process 3, :type :invoke, :f :read}";
-        let wanted = ["0: write(3)", "1: cas([3, 4]) unknown", "2: read() -> 3", "2: write(9) failed", "3: read() unknown"];
+        let wanted = [
+            "0: write(3)",
+            "1: cas([3, 4]) unknown",
+            "2: read() -> 3",
+            "2: write(9) failed",
+            "3: read() unknown",
+        ];
         assert_eq!(described(log), wanted);
         assert_eq!(described(&format!("[{log}]")), wanted);
         let history = read(log).unwrap().history;
@@ -316,7 +340,10 @@ mod tests {
             {:index 3, :time 2000000000, :type :invoke, :process 4, :f :txn, :value [[:w 5 1] [:r 5 nil]]}
             {:time 3000000000, :type :info, :process 4, :f :txn, :value [[:w 5 1] [:r 5 nil]]}]";
         let timed = read(text).unwrap();
-        assert_eq!(described(text), ["t0: txn[append(x, 1) r(y, null) r(x, [1])]", "4: txn[w(5, 1) r(5, ?)] unknown"]);
+        assert_eq!(
+            described(text),
+            ["t0: txn[append(x, 1) r(y, null) r(x, [1])]", "4: txn[w(5, 1) r(5, ?)] unknown"]
+        );
         assert_eq!(timed.invoked[1], 2.0);
         assert!(timed.completed[1].is_nan());
     }
@@ -333,9 +360,17 @@ mod tests {
         for (text, place, part) in [
             ("{:process 0 :type :maybe :f :read}", "line 1, column 1", ":invoke, :ok, :fail, :info"),
             ("\n 5", "line 2, column 2", "made of maps"),
-            ("{:process 0 :type :invoke :f :read}\n{:process 0 :type :invoke :f :read}", "line 2", "open operation"),
+            (
+                "{:process 0 :type :invoke :f :read}\n{:process 0 :type :invoke :f :read}",
+                "line 2",
+                "open operation",
+            ),
             ("{:type :ok :f :txn :value [[:x 1 2]]}", "column 29", ":r, :w or :append"),
-            ("{:process 0 :type :invoke :f :read}{:process 0 :type :ok :f :write}", "column 36", "did not invoke"),
+            (
+                "{:process 0 :type :invoke :f :read}{:process 0 :type :ok :f :write}",
+                "column 36",
+                "did not invoke",
+            ),
         ] {
             let error = read(text).unwrap_err().to_string();
             assert!(error.contains(place) && error.contains(part), "{text}: {error}");

@@ -194,7 +194,8 @@ impl<'a> Reader<'a> {
                 (Kind::WRITE, Some(value)) => Access::Write(value),
                 (Kind::APPEND, Some(value)) => Access::Append(value),
                 _ => {
-                    let problem = "in a transaction there are reads, writes and appends: [R(x,0) W(y,1) append(z,2)]";
+                    let problem =
+                        "in a transaction there are reads, writes and appends: [R(x,0) W(y,1) append(z,2)]";
                     return Err(Unreadable::at(self.text, begin, problem));
                 }
             };
@@ -222,7 +223,11 @@ impl<'a> Reader<'a> {
             given.push(self.value()?);
             self.skip_blank();
             if self.peek().is_none() {
-                return Err(Unreadable::at(self.text, begin, "an operation that is not closed: `)` is missing"));
+                return Err(Unreadable::at(
+                    self.text,
+                    begin,
+                    "an operation that is not closed: `)` is missing",
+                ));
             }
         }
         let result = if self.take('=') { Some(self.value_number()?) } else { None };
@@ -240,7 +245,11 @@ impl<'a> Reader<'a> {
     }
 
     /// `Wx1`, `Rx0`: as the notes' figures write it.
-    fn terse(&mut self, begin: usize, word: &str) -> Result<(Kind, u32, Option<u32>, Option<u32>), Unreadable> {
+    fn terse(
+        &mut self,
+        begin: usize,
+        word: &str,
+    ) -> Result<(Kind, u32, Option<u32>, Option<u32>), Unreadable> {
         let problem = "an operation, as in W(x,1), R(x,0), Wx1 or Rx0";
         let fault = || Unreadable::at(self.text, begin, problem);
         let (function, rest) = word.split_at_checked(1).ok_or_else(fault)?;
@@ -299,26 +308,28 @@ mod tests {
         assert_eq!(described("C1: W(x,1) W(x,2)\nC2: R(x,2)"), wanted);
         assert_eq!(described("w(x,1) w(x,2) | r(x, 2)"), wanted);
         assert_eq!(described("\n  C1: Wx1 Wx2 \n\n C2 : Rx2 // stale?\n"), wanted);
-        assert_eq!(described("bob: W(x,1)? | R(x,nil) W(y,a)!"), [
-            "bob: write(x, 1) unknown",
-            "C2: read(x) -> null",
-            "C2: write(y, a) failed"
-        ]);
+        assert_eq!(
+            described("bob: W(x,1)? | R(x,nil) W(y,a)!"),
+            ["bob: write(x, 1) unknown", "C2: read(x) -> null", "C2: write(y, a) failed"]
+        );
     }
 
     #[test]
     fn transactions_lists_and_other_kinds() {
-        assert_eq!(described("[R(x,0) W(y,1)] [append(z,2) R(z,[1 2])]"), [
-            "C1: txn[r(x, 0) w(y, 1)]",
-            "C1: txn[append(z, 2) r(z, [1, 2])]"
-        ]);
-        assert_eq!(described("L(m) enq(q,1) deq(q)=1 cas(x,1,2)=true U(m)"), [
-            "C1: acquire(m)",
-            "C1: enqueue(q, 1)",
-            "C1: dequeue(q) -> 1",
-            "C1: cas(x, [1, 2]) -> true",
-            "C1: release(m)"
-        ]);
+        assert_eq!(
+            described("[R(x,0) W(y,1)] [append(z,2) R(z,[1 2])]"),
+            ["C1: txn[r(x, 0) w(y, 1)]", "C1: txn[append(z, 2) r(z, [1, 2])]"]
+        );
+        assert_eq!(
+            described("L(m) enq(q,1) deq(q)=1 cas(x,1,2)=true U(m)"),
+            [
+                "C1: acquire(m)",
+                "C1: enqueue(q, 1)",
+                "C1: dequeue(q) -> 1",
+                "C1: cas(x, [1, 2]) -> true",
+                "C1: release(m)"
+            ]
+        );
     }
 
     #[test]
