@@ -5,6 +5,7 @@ pub mod budget;
 pub mod error;
 pub mod history;
 pub mod model;
+pub mod transactions;
 pub mod verdict;
 
 pub use budget::Budget;
