@@ -1,0 +1,92 @@
+//! The judges of registers against the definitions, on random histories and on those that everybody knows.
+use super::check;
+use crate::check::consistency::arbitrary::Chance;
+use crate::check::consistency::history::{Access, Builder, History};
+use crate::check::consistency::{Budget, Model, Verdict, Witness};
+use crate::sim::Outcome;
+
+mod brute;
+mod known;
+mod random;
+
+const LEVELS: [Model; 7] = [
+    Model::ReadCommitted,
+    Model::ReadAtomic,
+    Model::TransactionalCausal,
+    Model::Prefix,
+    Model::SnapshotIsolation,
+    Model::Serializable,
+    Model::StrictSerializable,
+];
+
+fn judge(history: &History, model: Model) -> Verdict {
+    check(history, model, &Budget::default()).expect("only registers")
+}
+
+fn show(history: &History) -> String {
+    (0..history.len())
+        .map(|row| {
+            let (from, to) = (history.invoked[row], history.completed[row]);
+            format!("T{row} {} @[{from},{to}]\n", history.describe(row))
+        })
+        .collect()
+}
+
+/// Judges one history at all levels; returns how many hold.
+fn compare(history: &History) -> usize {
+    let mut held = 0;
+    let mut weaker = true;
+    for model in LEVELS {
+        let verdict = judge(history, model);
+        let expected = weaker && brute::holds(history, model);
+        assert_eq!(verdict.ok, Some(expected), "{model}:\n{}{verdict:#?}", show(history));
+        match (&verdict.witness, &verdict.flaw) {
+            (Some(Witness::Order(order)), None) => {
+                assert!(brute::is_legal_order(history, model, order), "{model} {order:?}\n{}", show(history));
+            }
+            (None, Some(flaw)) => {
+                assert!(!flaw.culprits.is_empty() && !flaw.anomaly.is_empty(), "{flaw:?}");
+                if !flaw.accesses.is_empty() {
+                    let rows = &flaw.culprits;
+                    let part =
+                        history.select_accesses(rows, |_, index| flaw.accesses.contains(&(index as u32)));
+                    assert_eq!(judge(&part, model).ok, Some(false), "{model}: {flaw:#?}\n{}", show(history));
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+        weaker = expected;
+        held += usize::from(expected);
+    }
+    held
+}
+
+fn compare_many(seeds: std::ops::Range<u64>, shape: random::Shape) {
+    let mut held = [0; 8];
+    let count = seeds.end - seeds.start;
+    for seed in seeds {
+        held[compare(&random::history(&mut Chance::new(seed), shape))] += 1;
+    }
+    println!("{shape:?}: {held:?}");
+    assert!(held[7] > count / 20 && held[0] > count / 50, "{held:?}");
+}
+
+const SMALL: random::Shape =
+    random::Shape { sessions: 3, txns: 4, keys: 2, accesses: 3, values: 0, lies: 0, unknown: 0 };
+
+#[test]
+fn distinct_values_agree_with_the_definitions() {
+    compare_many(0..20_000, random::Shape { lies: 2, unknown: 10, ..SMALL });
+    compare_many(0..3_000, random::Shape { txns: 5, lies: 1, ..SMALL });
+}
+
+#[test]
+fn crowded_keys_agree_with_the_definitions() {
+    compare_many(0..10_000, random::Shape { sessions: 4, keys: 2, accesses: 4, lies: 3, ..SMALL });
+    compare_many(0..3_000, random::Shape { sessions: 5, txns: 5, keys: 3, accesses: 4, ..SMALL });
+}
+
+#[test]
+fn values_written_twice_agree_with_the_definitions() {
+    compare_many(0..15_000, random::Shape { values: 2, lies: 5, unknown: 10, ..SMALL });
+}
