@@ -40,7 +40,7 @@ pub(super) fn history(chance: &mut Chance, most: u64) -> History {
         _ => Store::Forward,
     };
     let mut element = 0;
-    let txns: Vec<Txn> = (0..2 + chance.below(most - 1))
+    let txns: Vec<Txn> = (0..3 + chance.below(most - 2))
         .map(|_| {
             let unknown = chance.percent(unknown);
             let status = match unknown {
@@ -49,7 +49,7 @@ pub(super) fn history(chance: &mut Chance, most: u64) -> History {
                 false => Outcome::Ok,
             };
             let honest = chance.percent(if status == Outcome::Fail { 90 } else { 60 });
-            let accesses = (0..1 + chance.below(3))
+            let accesses = (0..1 + chance.below(4))
                 .map(|_| {
                     element += 1;
                     (chance.below(keys), chance.percent(50).then_some(element))
@@ -111,7 +111,7 @@ fn run(
         if moment <= at {
             list.extend(own.iter().filter(|(of, _)| of == key).map(|(_, element)| *element));
         }
-        if chance.percent(2) {
+        if chance.percent(3) {
             spoil(chance, &mut list);
         }
         let list: Vec<u32> = list.into_iter().map(|it| builder.value(it.into())).collect();
