@@ -48,6 +48,8 @@ impl Dependency {
 pub struct Dependencies(u8);
 
 impl Dependencies {
+    /// None of them.
+    pub const NONE: Self = Self(0);
     /// All of them.
     pub const ALL: Self = Self(u8::MAX);
 
@@ -131,6 +133,51 @@ impl Links {
     /// Whether a number is that of a helper.
     pub fn is_helper(&self, slot: u32) -> bool {
         slot >= self.transactions
+    }
+}
+
+/// The links among some transactions and helpers, which have numbers of their own here.
+#[derive(Clone, Debug, Default)]
+pub struct Part {
+    /// The links, in the numbers of the part.
+    pub links: Links,
+    /// Of each transaction and helper of the part, its number in the whole, ascending.
+    pub slots: Vec<u32>,
+}
+
+impl Part {
+    /// The parts that the components with cycles are, in their order. `components` are those of the graph of all
+    /// these links with a node each. O(transactions + links + size of the parts · its logarithm).
+    pub fn cyclic(links: &Links, components: &Components) -> Vec<Self> {
+        const NONE: u32 = u32::MAX;
+        let slots = (links.transactions + links.helpers) as usize;
+        let (mut part_of, mut number) = (vec![NONE; slots], vec![0; slots]);
+        let mut parts = Vec::with_capacity(components.cyclic.len());
+        for range in &components.cyclic {
+            let mut slots = components.order[range.clone()].to_vec();
+            slots.sort_unstable();
+            for (i, slot) in slots.iter().enumerate() {
+                part_of[*slot as usize] = parts.len() as u32;
+                number[*slot as usize] = i as u32;
+            }
+            let transactions = slots.partition_point(|slot| !links.is_helper(*slot));
+            let mut part = Self { links: Links::new(transactions), slots };
+            part.links.helpers = (part.slots.len() - transactions) as u32;
+            parts.push(part);
+        }
+        for link in &links.links {
+            let (from, to) = (link.from as usize, link.to as usize);
+            if part_of[from] != NONE && part_of[from] == part_of[to] {
+                let part = &mut parts[part_of[from] as usize];
+                part.links.links.push(Link { from: number[from], to: number[to], ..*link });
+            }
+        }
+        parts
+    }
+
+    /// The transactions of the part, by their numbers in the whole, ascending.
+    pub fn transactions(&self) -> &[u32] {
+        &self.slots[..self.links.transactions as usize]
     }
 }
 

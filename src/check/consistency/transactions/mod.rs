@@ -13,7 +13,9 @@ use std::borrow::Cow;
 use super::history::{History, Kind};
 use super::{Budget, Error, Model, Verdict};
 
+pub mod anomaly;
 mod committed;
+pub mod cycles;
 pub mod graph;
 mod keys;
 pub mod lists;
