@@ -5,10 +5,12 @@ pub mod budget;
 pub mod error;
 pub mod history;
 pub mod model;
+pub mod spec;
 pub mod verdict;
 
 pub use budget::Budget;
 pub use error::Error;
 pub use history::History;
 pub use model::Model;
+pub use spec::{Machine, Spec};
 pub use verdict::{Edge, Flaw, Verdict, Witness};
