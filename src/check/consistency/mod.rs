@@ -4,6 +4,7 @@ mod arbitrary;
 pub mod budget;
 pub mod error;
 pub mod history;
+pub mod linearizable;
 pub mod model;
 pub mod spec;
 pub mod verdict;

@@ -15,7 +15,12 @@ use super::{Bank, Spec, bad_operation};
 /// What an operation does to the accounts, which are named by their values.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Access {
-    Move { from: Option<Value>, to: Option<Value>, amount: i64, granted: bool },
+    Move {
+        from: Option<Value>,
+        to: Option<Value>,
+        amount: i64,
+        granted: bool,
+    },
     /// Some accounts, and what is in them (nothing: what was in it at first).
     Read(Vec<(Value, Option<i64>)>),
     /// All accounts in order.
@@ -130,7 +135,8 @@ impl Accounts {
             let place = names.get_index_of(name).unwrap_or_default();
             accounts.initial = accounts.with(accounts.initial, place, *balance);
         }
-        let places: HashMap<&Value, usize> = names.iter().enumerate().map(|(place, name)| (name, place)).collect();
+        let places: HashMap<&Value, usize> =
+            names.iter().enumerate().map(|(place, name)| (name, place)).collect();
         accounts.steps = accesses.iter().map(|it| accounts.number(it, &places, ordered)).collect();
         Ok(accounts)
     }
@@ -212,8 +218,12 @@ impl Object for Accounts {
     }
     fn show(&self, _: &History, state: u32) -> String {
         let balance = |place| self.balances[self.arrays.get(state, place) as usize];
-        let words: Vec<_> =
-            self.names.iter().enumerate().map(|(place, name)| format!("{name}: {}", balance(place))).collect();
+        let words: Vec<_> = self
+            .names
+            .iter()
+            .enumerate()
+            .map(|(place, name)| format!("{name}: {}", balance(place)))
+            .collect();
         words.join(", ")
     }
 }

@@ -21,25 +21,40 @@ use super::{Spec, bad_operation};
 enum Access {
     Read(u32),
     Write(u32),
-    Cas { old: u32, new: u32 },
+    Cas {
+        old: u32,
+        new: u32,
+    },
     /// A compare-and-set that found something else.
     Other(u32),
-    Swap { old: u32, new: u32 },
+    Swap {
+        old: u32,
+        new: u32,
+    },
     /// The new value is only known if it was returned.
-    Append { item: u32, returned: Option<u32> },
-    Add { by: i64, returned: Option<u32> },
+    Append {
+        item: u32,
+        returned: Option<u32>,
+    },
+    Add {
+        by: i64,
+        returned: Option<u32>,
+    },
 }
+
+/// Values that do not occur in the history on their own; their numbers follow those of the others.
+type More = IndexSet<Value, FxBuildHasher>;
 
 /// Whether an operation says anything about a register; fails on impossible ones.
 pub(super) fn concerns(history: &History, spec: &Spec, row: u32) -> Result<bool, Error> {
-    Ok(understand(history, spec, row)?.is_some())
+    Ok(understand(history, spec, row, &mut More::default())?.is_some())
 }
 
 fn canonical(history: &History, value: u32) -> u32 {
     if history.is_initial(value) { NULL } else { value }
 }
 
-fn understand(history: &History, spec: &Spec, row: u32) -> Result<Option<Access>, Error> {
+fn understand(history: &History, spec: &Spec, row: u32, more: &mut More) -> Result<Option<Access>, Error> {
     let at = row as usize;
     let ok = history.status[at] == Outcome::Ok;
     let result = canonical(history, history.result[at]);
@@ -49,7 +64,7 @@ fn understand(history: &History, spec: &Spec, row: u32) -> Result<Option<Access>
         Kind::READ if !ok => return Ok(None),
         Kind::READ => Access::Read(result),
         Kind::WRITE => Access::Write(canonical(history, argument)),
-        Kind::CAS if *spec != Spec::Register => return cas(history, row).map(Some),
+        Kind::CAS if *spec != Spec::Register => return cas(history, row, more).map(Some),
         _ if *spec != Spec::Kv => return Err(spec.unknown_kind(history, row)),
         Kind::DELETE => Access::Write(NULL),
         Kind::APPEND => Access::Append { item: argument, returned },
@@ -68,7 +83,7 @@ fn is_swap(history: &History, kind: Kind) -> bool {
     matches!(kind, Kind::SWAP | Kind::READ_MODIFY_WRITE) || &**history.names.kinds.name(kind) == "rmw"
 }
 
-fn cas(history: &History, row: u32) -> Result<Access, Error> {
+fn cas(history: &History, row: u32, more: &mut More) -> Result<Access, Error> {
     let (at, values) = (row as usize, &history.names.values);
     let Value::List(pair) = values.value(history.argument[at]) else {
         return Err(bad_operation(history, row, "a cas needs [expected, new]"));
@@ -76,10 +91,11 @@ fn cas(history: &History, row: u32) -> Result<Access, Error> {
     let [old, new] = &**pair else {
         return Err(bad_operation(history, row, "a cas needs exactly two values, [expected, new]"));
     };
-    // A value that occurs nowhere else has no number; any that nobody reads will do, as long as it is its own.
-    let number = |value, own| values.number(value).map_or(own, |it| canonical(history, it));
-    let own = u32::MAX - 2 * row;
-    let (old, new) = (number(old, own), if old == new { number(new, own) } else { number(new, own - 1) });
+    let mut number = |value: &Value| match values.number(value) {
+        Some(number) => canonical(history, number),
+        None => (values.len() + more.insert_full(value.clone()).0) as u32,
+    };
+    let (old, new) = (number(old), number(new));
     match values.value(history.result[at]) {
         _ if history.status[at] != Outcome::Ok => Ok(Access::Cas { old, new }),
         Value::Null | Value::Bool(true) => Ok(Access::Cas { old, new }),
@@ -100,10 +116,11 @@ pub(super) fn amount(history: &History, row: u32) -> Result<i64, Error> {
 /// The register of some rows.
 pub(super) fn object(history: &History, spec: &Spec, rows: &[u32]) -> Result<Any, Error> {
     let mut accesses = Vec::with_capacity(rows.len());
+    let mut more = More::default();
     for row in rows {
-        accesses.extend(understand(history, spec, *row)?);
+        accesses.extend(understand(history, spec, *row, &mut more)?);
     }
-    let cells = Cells::new(history, rows, accesses);
+    let cells = Cells::new(history, rows, accesses, more);
     Ok(if cells.growth.is_some() { Any::Other(Box::new(cells)) } else { Any::Cells(cells) })
 }
 
@@ -113,11 +130,12 @@ pub struct Cells {
     signatures: Vec<u32>,
     /// What somebody reads or expects; none if that cannot be told.
     wanted: Option<HashSet<u32, FxBuildHasher>>,
+    more: More,
     growth: Option<Growth>,
 }
 
 impl Cells {
-    fn new(history: &History, rows: &[u32], accesses: Vec<Access>) -> Self {
+    fn new(history: &History, rows: &[u32], accesses: Vec<Access>, more: More) -> Self {
         let signatures = numbered(&accesses);
         let grows = |it: &Access| matches!(it, Access::Append { .. } | Access::Add { .. });
         let growth = accesses.iter().any(grows).then(|| Growth::new(history, rows, &accesses));
@@ -132,7 +150,7 @@ impl Cells {
                 _ => {}
             }
         }
-        Self { accesses, signatures, wanted: exact.then_some(wanted), growth }
+        Self { accesses, signatures, wanted: exact.then_some(wanted), more, growth }
     }
 }
 
@@ -149,7 +167,7 @@ impl Object for Cells {
             Access::Other(old) => (old != state).then_some(state),
             access => match &mut self.growth {
                 None => None,
-                Some(growth) => growth.step(state, access, self.signatures[op as usize]),
+                Some(growth) => growth.step(&mut self.more, state, access, self.signatures[op as usize]),
             },
         })
     }
@@ -173,11 +191,11 @@ impl Object for Cells {
         }
     }
     fn show(&self, history: &History, state: u32) -> String {
-        match &self.growth {
-            _ if state == NULL => history.show(history.initial),
-            Some(growth) => growth.value(state).to_string(),
-            None if (state as usize) < history.names.values.len() => history.show(state),
-            None => String::from("another value"),
+        let known = history.names.values.len();
+        match state {
+            NULL => history.show(history.initial),
+            state if (state as usize) < known => history.show(state),
+            state => self.more.get_index(state as usize - known).map(Value::to_string).unwrap_or_default(),
         }
     }
 }
@@ -186,8 +204,6 @@ impl Object for Cells {
 struct Growth {
     names: Arc<Names>,
     initial: u32,
-    /// Values that do not occur in the history; their numbers follow those of the others.
-    more: IndexSet<Value, FxBuildHasher>,
     known: HashMap<(u32, u32), Option<u32>, FxBuildHasher>,
     /// Where values only ever grow, whatever is read at any time begins the longest value that is read.
     longest: Option<Value>,
@@ -202,39 +218,40 @@ impl Growth {
             results.max_by_key(|it| length(it)).cloned().unwrap_or_default()
         });
         let (names, initial) = (history.names.clone(), history.initial);
-        Self { names, initial, more: IndexSet::default(), known: HashMap::default(), longest }
+        Self { names, initial, known: HashMap::default(), longest }
     }
 
-    fn value(&self, state: u32) -> &Value {
+    fn value<'a>(&'a self, more: &'a More, state: u32) -> &'a Value {
         let known = self.names.values.len();
         match state {
             NULL => self.names.values.value(self.initial),
             state if (state as usize) < known => self.names.values.value(state),
-            state => self.more.get_index(state as usize - known).unwrap_or(&Value::Null),
+            state => more.get_index(state as usize - known).unwrap_or(&Value::Null),
         }
     }
 
-    fn number(&mut self, value: Value) -> u32 {
+    fn number(&self, more: &mut More, value: Value) -> u32 {
         match self.names.values.number(&value) {
             Some(number) if number == self.initial => NULL,
             Some(number) => number,
-            None => (self.names.values.len() + self.more.insert_full(value).0) as u32,
+            None => (self.names.values.len() + more.insert_full(value).0) as u32,
         }
     }
 
-    fn step(&mut self, state: u32, access: Access, signature: u32) -> Option<u32> {
+    fn step(&mut self, more: &mut More, state: u32, access: Access, signature: u32) -> Option<u32> {
         if let Some(next) = self.known.get(&(state, signature)) {
             return *next;
         }
         let (value, returned) = match access {
             Access::Append { item, returned } => {
-                (append(self.value(state), self.names.values.value(item)), returned)
+                (append(self.value(more, state), self.names.values.value(item)), returned)
             }
-            Access::Add { by, returned } => (add(self.value(state), by), returned),
+            Access::Add { by, returned } => (add(self.value(more, state), by), returned),
             _ => (None, None),
         };
         let possible = value.filter(|it| self.longest.as_ref().is_none_or(|longest| agree(longest, it)));
-        let next = possible.map(|it| self.number(it)).filter(|it| returned.is_none_or(|want| want == *it));
+        let next =
+            possible.map(|it| self.number(more, it)).filter(|it| returned.is_none_or(|want| want == *it));
         self.known.insert((state, signature), next);
         next
     }

@@ -96,7 +96,8 @@ struct Line {
 impl Line {
     fn new(history: &History, spec: &Spec, rows: &[u32]) -> Result<Self, Error> {
         let accesses = accesses(history, spec, rows)?;
-        let taken = accesses.iter().filter_map(|it| if let Access::Take(item) = it { Some(*item) } else { None });
+        let taken =
+            accesses.iter().filter_map(|it| if let Access::Take(item) = it { Some(*item) } else { None });
         Ok(Self {
             signatures: numbered(&accesses),
             lists: Lists::default(),

@@ -8,6 +8,8 @@ mod bank;
 mod cells;
 mod collections;
 mod custom;
+#[cfg(test)]
+pub(super) mod naive;
 mod object;
 mod parts;
 mod scalars;
@@ -20,7 +22,7 @@ use super::history::{History, Kind};
 pub use self::custom::{Broken, Machine};
 pub(super) use self::custom::{Custom, custom_parts};
 pub(super) use self::object::{Any, Object};
-pub(super) use self::parts::{Parts, parts};
+pub(super) use self::parts::parts;
 
 /// A built-in sequential specification.
 ///
@@ -50,7 +52,7 @@ pub enum Spec {
     /// `append` and `read` of the whole list.
     List,
     /// Accounts: `transfer([from, to, amount])`, `deposit` and `withdraw` (the key is the account), `read` of one
-    /// account or of all.
+    /// account, of all (a list of balances), or of some (a list of pairs of account and balance).
     Bank(Bank),
 }
 

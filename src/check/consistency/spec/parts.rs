@@ -125,7 +125,11 @@ fn concerns(history: &History, spec: &Spec, row: u32) -> Result<bool, Error> {
 
 impl Spec {
     /// The object that the rows of one part are about. [`parts`] has found them possible.
-    pub(in crate::check::consistency) fn object(&self, history: &History, rows: &[u32]) -> Result<Any, Error> {
+    pub(in crate::check::consistency) fn object(
+        &self,
+        history: &History,
+        rows: &[u32],
+    ) -> Result<Any, Error> {
         Ok(match self {
             Self::Register | Self::CasRegister | Self::Kv => cells::object(history, self, rows)?,
             Self::Set => Any::Other(Box::new(collections::Sets::new(history, self, rows)?)),

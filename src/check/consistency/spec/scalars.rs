@@ -18,8 +18,14 @@ enum Access {
     /// Adds, and may say how much it is then.
     Add(i64, Option<i64>),
     /// Takes the lock for a process, or is refused it.
-    Acquire { owner: u32, granted: bool },
-    Release { owner: u32, granted: bool },
+    Acquire {
+        owner: u32,
+        granted: bool,
+    },
+    Release {
+        owner: u32,
+        granted: bool,
+    },
 }
 
 /// Whether an operation says anything about a counter or a lock; fails on impossible ones.
