@@ -75,7 +75,7 @@ pub fn judge_and_shrink(
     let mut verdict = judge(history, model, objects, budget)?;
     let Some(flaw) = &mut verdict.flaw else { return Ok(Judgement { verdict, counterexample: None }) };
     let found = smallest(history, flaw, &mut |rows, part| {
-        let judged = match objects {
+        let judged = match &mut *objects {
             Objects::Own(machine) => {
                 let mut machine = Renumbered { machine: &mut **machine, rows };
                 judge(part, model, &mut Objects::Own(&mut machine), budget)

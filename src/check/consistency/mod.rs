@@ -12,17 +12,26 @@
 #[cfg(test)]
 mod arbitrary;
 pub mod budget;
+pub mod causal;
 pub mod error;
+pub mod eventual;
 pub mod history;
 pub mod judge;
+pub mod linearizable;
 pub mod model;
+mod reads_from;
+pub mod release;
+pub mod sequential;
+pub mod sessions;
 pub mod shrink;
 pub mod spec;
 pub mod transactions;
 pub mod verdict;
+pub mod views;
 
 pub use budget::Budget;
 pub use error::Error;
 pub use history::History;
 pub use model::Model;
+pub use spec::{Machine, Spec};
 pub use verdict::{Edge, Flaw, Verdict, Witness};

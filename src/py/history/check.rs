@@ -1,5 +1,6 @@
 //! Checks as Python asks for them: off the interpreter lock, with a clock, and with Ctrl-C.
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Mutex;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -74,6 +75,8 @@ fn off_the_lock(
     let budget = budget(limits, &stop);
     let result = std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel(1);
+        let receiver = Mutex::new(receiver); // so that it may be waited for off the lock
+        let wait = |patience| receiver.lock().expect("nobody else locks it").recv_timeout(patience);
         let core = &core;
         let budget = &budget;
         scope.spawn(move || {
@@ -81,12 +84,12 @@ fn off_the_lock(
             let _ = sender.send(judged);
         });
         loop {
-            match py.detach(|| receiver.recv_timeout(PATIENCE)) {
+            match py.detach(|| wait(PATIENCE)) {
                 Ok(judged) => return judged,
                 Err(RecvTimeoutError::Timeout) => {
                     if let Err(interrupt) = py.check_signals() {
                         cancelled.store(true, Ordering::Relaxed);
-                        let _ = py.detach(|| receiver.recv());
+                        let _ = py.detach(|| wait(Duration::MAX));
                         return Err(interrupt);
                     }
                 }

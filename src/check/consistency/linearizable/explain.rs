@@ -1,0 +1,98 @@
+//! Why there is no order, in words.
+use crate::check::consistency::history::{History, Kind, NULL};
+use crate::check::consistency::spec::Object;
+use crate::check::consistency::verdict::Flaw;
+use crate::sim::Outcome;
+
+use super::search::Stuck;
+use super::timeline::Timeline;
+
+/// How many of the operations before the one that fails are named as culprits.
+const BEFORE: usize = 6;
+
+/// The flaw of a search that got stuck.
+pub fn stuck(history: &History, rows: &[u32], object: &impl Object, line: &Timeline, stuck: &Stuck) -> Flaw {
+    let row = rows[stuck.op as usize];
+    let what = with_process(history, row);
+    if let Some(flaw) = from_nowhere(history, row) {
+        return flaw;
+    }
+    let states: Vec<String> = stuck.states.iter().map(|state| object.show(history, *state)).collect();
+    let thing = match history.key[row as usize] {
+        NULL => String::from("the object"),
+        key => history.show(key),
+    };
+    let others = stuck.open.iter().filter(|op| **op != stuck.op).map(|op| rows[*op as usize]);
+    let open: Vec<u32> = others.collect();
+    let mut reason = format!("{what} cannot be explained: before it returned, {thing} can only have been ");
+    reason += &states.join(" or ");
+    let around: Vec<_> =
+        open.iter().filter(|row| history.kind[**row as usize] != Kind::READ).take(4).collect();
+    if !around.is_empty() {
+        let around: Vec<_> = around.into_iter().map(|row| with_process(history, *row)).collect();
+        reason += &format!(", while {} still ran", around.join(" and "));
+    }
+    reason.push('.');
+    let mut culprits = vec![row];
+    culprits.extend(&open);
+    culprits.extend(last_changes(rows, line, stuck.event));
+    culprits.dedup();
+    let reads = matches!(history.kind[row as usize], Kind::READ | Kind::CONTAINS);
+    let anomaly = if reads { "stale read" } else { "not linearizable" };
+    Flaw { anomaly: anomaly.to_owned(), reason, culprits, ..Flaw::default() }
+}
+
+/// `read(x) -> 0 by C2`.
+pub fn with_process(history: &History, row: u32) -> String {
+    let process = &history.names.processes[history.process[row as usize] as usize];
+    format!("{} by {process}", history.describe_short(row as usize))
+}
+
+/// What changed the object and returned last before an event, latest first.
+fn last_changes(rows: &[u32], line: &Timeline, event: usize) -> Vec<u32> {
+    let returned = line.events[..event].iter().rev().filter(|it| *it % 2 == 1).map(|it| it / 2);
+    let changes = returned.filter(|op| !line.observes[*op as usize]);
+    changes.take(BEFORE).map(|op| rows[op as usize]).collect()
+}
+
+/// The flaw of a read of a value that nobody can have put there, if nothing but writes could have.
+fn from_nowhere(history: &History, row: u32) -> Option<Flaw> {
+    let at = row as usize;
+    let (key, value) = (history.key[at], history.result[at]);
+    if history.kind[at] != Kind::READ || history.is_initial(value) {
+        return None;
+    }
+    let mut failed = None;
+    for other in (0..history.len()).filter(|other| history.key[*other] == key && *other != at) {
+        match (history.kind[other], history.status[other]) {
+            (Kind::READ | Kind::DELETE, _) => {}
+            (Kind::WRITE, _) if history.argument[other] != value => {}
+            (Kind::WRITE, Outcome::Fail) => failed = failed.or(Some(other as u32)),
+            _ => return None,
+        }
+    }
+    Some(unwritten(history, row, failed))
+}
+
+/// The flaw of a read of a value that no write wrote, unless one that failed.
+pub fn unwritten(history: &History, row: u32, failed: Option<u32>) -> Flaw {
+    let at = row as usize;
+    let (value, process) = (history.show(history.result[at]), history.process[at]);
+    let place = match history.key[at] {
+        NULL => String::new(),
+        key => format!(" from {}", history.show(key)),
+    };
+    let who = &history.names.processes[process as usize];
+    let (anomaly, why) = match failed {
+        None => ("read from nowhere", String::from("which nobody wrote")),
+        Some(write) => {
+            ("aborted read", format!("which only {} wrote", history.describe_short(write as usize)))
+        }
+    };
+    Flaw {
+        anomaly: anomaly.to_owned(),
+        reason: format!("{who} reads {value}{place}, {why}."),
+        culprits: [Some(row), failed].into_iter().flatten().collect(),
+        ..Flaw::default()
+    }
+}

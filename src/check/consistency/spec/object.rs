@@ -1,0 +1,65 @@
+//! What a search sees of a specification: numbered states, numbered operations.
+use std::hash::Hash;
+
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
+
+use crate::check::consistency::history::History;
+
+use super::cells::Cells;
+use super::custom::Broken;
+
+/// One independent object and the operations on it, numbered in the order of their invocation.
+pub trait Object {
+    /// The state before the first operation.
+    fn initial(&mut self) -> Result<u32, Broken>;
+    /// The state after an operation, or none if it cannot answer there what it answered.
+    fn step(&mut self, state: u32, op: u32) -> Result<Option<u32>, Broken>;
+    /// Whether the operation leaves every state in which it is possible as it is.
+    fn observes(&self, op: u32) -> bool;
+    /// Operations with equal signatures can stand in for each other.
+    fn signature(&self, op: u32) -> u32;
+    /// Whether a search must look at an operation that never returned: not if nobody could notice it.
+    fn matters(&self, op: u32) -> bool;
+    /// A state in words.
+    fn show(&self, history: &History, state: u32) -> String;
+}
+
+/// The object of a part. Registers are told apart so that a search can be compiled for them.
+pub enum Any {
+    /// Registers, as fast as can be.
+    Cells(Cells),
+    /// Everything else.
+    Other(Box<dyn Object + Send>),
+}
+
+impl<O: Object + ?Sized> Object for Box<O> {
+    fn initial(&mut self) -> Result<u32, Broken> {
+        (**self).initial()
+    }
+    fn step(&mut self, state: u32, op: u32) -> Result<Option<u32>, Broken> {
+        (**self).step(state, op)
+    }
+    fn observes(&self, op: u32) -> bool {
+        (**self).observes(op)
+    }
+    fn signature(&self, op: u32) -> u32 {
+        (**self).signature(op)
+    }
+    fn matters(&self, op: u32) -> bool {
+        (**self).matters(op)
+    }
+    fn show(&self, history: &History, state: u32) -> String {
+        (**self).show(history, state)
+    }
+}
+
+/// A number for each operation, equal for equal ones.
+pub fn numbered<T: Hash + Eq>(accesses: &[T]) -> Vec<u32> {
+    let mut numbers = HashMap::with_hasher(FxBuildHasher);
+    let number = |access| {
+        let next = numbers.len() as u32;
+        *numbers.entry(access).or_insert(next)
+    };
+    accesses.iter().map(number).collect()
+}
