@@ -2,10 +2,13 @@
 #[cfg(test)]
 mod arbitrary;
 pub mod budget;
+pub mod causal;
 pub mod error;
 pub mod history;
 pub mod model;
+mod reads_from;
 pub mod verdict;
+pub mod views;
 
 pub use budget::Budget;
 pub use error::Error;
