@@ -324,7 +324,7 @@ def test_every_verdict_has_a_picture_and_a_page(figure):
     assert "<table>" in ladder._repr_html_()
     for model, verdict in ladder.items():
         ax = verdict.plot()
-        assert model in ax.get_title()
+        assert model in ax.get_title(loc="left")
         page = verdict._repr_html_()
         assert "<svg" in page
         assert model in page

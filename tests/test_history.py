@@ -99,8 +99,8 @@ def test_transactions_as_operations():
 @pytest.mark.parametrize(
     "text",
     [
-        "C1: W(x,1) R(x,nil)? | C2: cas(x,1,2)=true W(y,abc)!",
-        "C1: [R(x,0) W(y,1)] [append(z,2) R(z,[2])]? | C2: [R(x,0)]!",
+        "C1: W(x,1) R(x,nil)? | C2: cas(x,1,2) W(y,abc)!",
+        "C1: [R(x,0) W(y,1)] [append(z,2) R(z)]? | C2: [W(x,7)]!",
         "C1: L(m) enqueue(q,1) dequeue(q)=1 U(m)",
     ],
 )

@@ -189,7 +189,7 @@ def verdict(verdict: Verdict, ax: Axes | None = None) -> Axes:
     --------
     >>> import distlab as dl
     >>> ax = dl.History.parse("C1: W(x,1) | C2: R(x,1)").check("linearizable").plot()
-    >>> ax.get_title()
+    >>> ax.get_title(loc="left")
     'linearizable holds'
     """
     if verdict.edges and any(verdict.history[a].kind == "txn" for a, *_ in verdict.edges):

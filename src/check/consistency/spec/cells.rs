@@ -80,7 +80,7 @@ fn understand(history: &History, spec: &Spec, row: u32, more: &mut More) -> Resu
 
 /// Stores say `rmw` for what exchanges a value.
 fn is_swap(history: &History, kind: Kind) -> bool {
-    matches!(kind, Kind::SWAP | Kind::READ_MODIFY_WRITE) || &**history.names.kinds.name(kind) == "rmw"
+    kind == Kind::SWAP
 }
 
 fn cas(history: &History, row: u32, more: &mut More) -> Result<Access, Error> {
