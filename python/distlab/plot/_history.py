@@ -96,9 +96,10 @@ def history_intervals(
         stop = end[row] if math.isfinite(end[row]) else high + 2 * margin
         _bar(ax, history[row], lane, (float(begin[row]), float(stop)), row in stuck)
         number = f"{numbers[row]} " if numbers and row in numbers else ""
-        _label(ax, number + short(history[row]), lane, float(begin[row]), float(stop), row in stuck)
-        if points and row in points:
-            ax.plot([points[row]] * 2, [lane - 0.36, lane + 0.36], color=style.BLACK, linewidth=1.2)
+        pointed = points is not None and row in points
+        _label(ax, number + short(history[row]), lane, (float(begin[row]), float(stop)), row in stuck, pointed)
+        if points is not None and row in points:
+            ax.plot([points[row]] * 2, [lane - 0.25, lane + 0.25], color=style.BLACK, linewidth=1.2)
             ax.plot([points[row]], [lane], "o", color=style.BLACK, markersize=4)
     ax.set_yticks(range(len(lanes)), lanes)
     ax.tick_params(axis="y", length=0)
@@ -161,11 +162,12 @@ def _bar(ax: Axes, op: Operation, lane: int, span: tuple[float, float], stuck: b
     )
 
 
-def _label(ax: Axes, text: str, lane: int, begin: float, end: float, stuck: bool) -> None:
-    """Inside its bar if it fits; otherwise above it."""
+def _label(ax: Axes, text: str, lane: int, span: tuple[float, float], stuck: bool, pointed: bool) -> None:
+    """Inside its bar if it fits and no point is drawn there; otherwise above it."""
     left, right = ax.get_xlim()
+    begin, end = span
     room = (end - begin) / (right - left) * style.characters(ax)
-    inside = len(text) + 1 <= room
+    inside = len(text) + 1 <= room and not pointed
     at = (begin + (end - begin) / 2, lane) if inside else (begin, lane - 0.27)
     colour = "white" if stuck and inside else style.VERMILLION if stuck else style.BLACK
     place = {"ha": "center", "va": "center"} if inside else {"ha": "left", "va": "bottom"}
@@ -211,7 +213,7 @@ def verdict(verdict: Verdict, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _wrapped(text: str, width: int = 110) -> str:
+def _wrapped(text: str, width: int = 95) -> str:
     import textwrap
 
     return "\n".join(textwrap.wrap(text, width))
@@ -263,7 +265,7 @@ def transaction_cycle(verdict: Verdict, ax: Axes | None = None) -> Axes:
     """
     if not verdict.edges:
         raise ParameterError("verdict", verdict, "a verdict with a cycle")
-    ax = style.axes(ax, (6.4, 4.2))
+    ax = style.axes(ax, (6.4, 3.4))
     rows = list(dict.fromkeys(row for a, b, *_ in verdict.edges for row in (a, b)))
     angle = {row: math.pi / 2 - 2 * math.pi * i / len(rows) for i, row in enumerate(rows)}
     place = {row: (1.5 * math.cos(angle[row]), math.sin(angle[row])) for row in rows}
@@ -274,7 +276,7 @@ def transaction_cycle(verdict: Verdict, ax: Axes | None = None) -> Axes:
         text = f"{op.process}\n" + "\n".join(_wrapped(short(op), 26).splitlines()[:4])
         box = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": style.BLACK}
         ax.text(*place[row], text, ha="center", va="center", fontsize=style.SMALL, bbox=box, zorder=3)
-    ax.set(xlim=(-2.6, 2.6), ylim=(-1.6, 1.6))
+    ax.set(xlim=(-2.3, 2.3), ylim=(-1.35, 1.35))
     ax.set_axis_off()
     name = f": {verdict.anomaly}" if verdict.anomaly else ""
     ax.set_title(f"{verdict.model} fails{name}", fontsize=10, loc="left")
@@ -285,11 +287,11 @@ def transaction_cycle(verdict: Verdict, ax: Axes | None = None) -> Axes:
 def _edge(ax: Axes, start: tuple[float, float], stop: tuple[float, float], kind: str, bend: float) -> None:
     colour = _EDGE.get(kind, style.BLACK)
     arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.4, "shrinkA": 26, "shrinkB": 26}
-    ax.annotate("", stop, start, arrowprops=arrow | {"connectionstyle": f"arc3,rad={bend}"})
+    ax.annotate("", stop, start, arrowprops=arrow | {"connectionstyle": f"arc3,rad={bend}"}, zorder=1)
     (x0, y0), (x1, y1) = start, stop
-    middle = ((x0 + x1) / 2 + bend * (y1 - y0) / 1.6, (y0 + y1) / 2 - bend * (x1 - x0) / 1.6)
+    middle = ((x0 + x1) / 2 + bend * (y1 - y0) / 2, (y0 + y1) / 2 - bend * (x1 - x0) / 2)
     box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-    ax.text(*middle, kind, color=colour, fontsize=style.SMALL, ha="center", va="center", bbox=box, zorder=2)
+    ax.text(*middle, kind, color=colour, fontsize=style.SMALL, ha="center", va="center", bbox=box, zorder=4)
 
 
 #: Where each model stands in the picture of the ladder: column and row.
