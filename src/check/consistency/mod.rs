@@ -4,9 +4,12 @@ mod arbitrary;
 pub mod budget;
 pub mod causal;
 pub mod error;
+pub mod eventual;
 pub mod history;
 pub mod model;
 mod reads_from;
+pub mod release;
+pub mod sessions;
 pub mod verdict;
 pub mod views;
 
