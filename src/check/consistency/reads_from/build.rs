@@ -170,14 +170,15 @@ fn fill_slots(run: &mut Run<'_>, keys: usize) {
 const READ: u64 = 1 << 31;
 
 /// Fills in the sources of all reads that have one candidate; the error is a read that has none.
-fn sources(run: &mut Run<'_>) -> Result<Behind, u32> {
+pub(crate) fn sources(run: &mut Run<'_>) -> Result<Behind, u32> {
     let (order, starts) = group(&run.key, run.slots.len() - 1);
     let mut behind = Behind::default();
     let mut orphan: Option<u32> = None;
     let mut entries: Vec<u64> = Vec::new();
     for key in starts.windows(2) {
         entries.clear();
-        entries.extend(order[key[0] as usize..key[1] as usize].iter().map(|op| entry(run, *op)));
+        let ops = order[key[0] as usize..key[1] as usize].iter();
+        entries.extend(ops.filter(|op| is_register(kind(run, **op))).map(|op| entry(run, *op)));
         entries.sort_unstable();
         for same in entries.chunk_by(|a, b| a >> 32 == b >> 32) {
             let reads = same.partition_point(|it| it & READ == 0);
@@ -192,6 +193,10 @@ fn sources(run: &mut Run<'_>) -> Result<Behind, u32> {
     }
     behind.reads.sort_unstable_by_key(|read| run.place[read.op as usize]);
     orphan.map_or(Ok(behind), Err)
+}
+
+fn kind(run: &Run<'_>, op: u32) -> Kind {
+    run.history.kind[run.rows[op as usize] as usize]
 }
 
 /// Value, whether it is a read, and which operation, in one number. Null and the initial value are one.
