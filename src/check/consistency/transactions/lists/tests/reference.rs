@@ -26,6 +26,8 @@ struct Order<'a> {
     history: &'a History,
     rows: &'a [u32],
     writers: BTreeMap<u32, Vec<usize>>,
+    /// What each key holds in the end.
+    lists: BTreeMap<u32, Vec<u32>>,
     reads: Vec<Vec<Read>>,
     /// The order of processes and `wr`, and its closure.
     causes: Vec<Vec<bool>>,
@@ -94,7 +96,12 @@ impl<'a> Order<'a> {
                 }
             }
         }
-        let mut order = Self { history, rows, writers, reads: vec![], causes: vec![], causal: vec![] };
+        let (reads, causes, causal) = (vec![], vec![], vec![]);
+        let mut order = Self { history, rows, writers, lists: BTreeMap::new(), reads, causes, causal };
+        for (key, writers) in &order.writers {
+            let list = writers.iter().flat_map(|writer| order.appended(*writer, *key)).collect();
+            order.lists.insert(*key, list);
+        }
         order.reads = (0..n).map(|at| order.explain(at)).collect::<Option<_>>()?;
         order.causes = vec![vec![false; n]; n];
         for later in 0..n {
@@ -145,8 +152,7 @@ impl<'a> Order<'a> {
                     let list = self.history.accesses.list(list);
                     let outside = list.strip_suffix(own.as_slice())?;
                     // A list is a state of the key, also with one's own elements at its end.
-                    let all = self.writers[&key].iter().flat_map(|writer| self.appended(*writer, key));
-                    if !all.collect::<Vec<u32>>().starts_with(list) {
+                    if !self.lists[&key].starts_with(list) {
                         return None;
                     }
                     reads.push(Read { key, from: self.source(at, key, outside)? });
@@ -160,16 +166,15 @@ impl<'a> Order<'a> {
     /// Whose version of a key this is.
     #[expect(clippy::option_option, reason = "nobody, or it is no version")]
     fn source(&self, reader: usize, key: u32, list: &[u32]) -> Option<Option<usize>> {
-        let mut so_far: Vec<u32> = vec![];
-        let mut from = None;
-        for writer in self.writers.get(&key).into_iter().flatten() {
-            if so_far == list {
+        let (mut length, mut from) = (0, None);
+        for writer in &self.writers[&key] {
+            if length >= list.len() {
                 break;
             }
-            so_far.extend(self.appended(*writer, key));
+            length += self.appended(*writer, key).len();
             from = Some(*writer);
         }
-        (so_far == list && from != Some(reader)).then_some(from)
+        (self.lists[&key].get(..length) == Some(list) && from != Some(reader)).then_some(from)
     }
 
     fn satisfies(&self, level: Model) -> bool {
