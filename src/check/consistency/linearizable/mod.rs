@@ -11,7 +11,9 @@ mod search;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod zones;
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
@@ -26,8 +28,14 @@ use super::verdict::{Flaw, Verdict, Witness};
 use self::mask::{Mask, Wide};
 use self::search::{Found, Search};
 use self::timeline::Timeline;
+use self::zones::{Writers, Zoned};
 
 const SEARCH: &str = "just-in-time search (Lowe 2017)";
+
+const ZONES: &str = "zones (Gibbons-Korach 1997)";
+
+/// How many pieces the work of all parts is cut into.
+const CHUNKS: usize = 16;
 
 /// Below this many operations, threads cost more than they save.
 const WORTH_THREADS: usize = 2_000;
@@ -55,23 +63,30 @@ pub fn check(history: &History, spec: &Spec, budget: &Budget) -> Result<Verdict,
     let parts = parts(history, spec)?;
     let share = share(budget, parts.len());
     let failed = AtomicUsize::new(usize::MAX);
-    let judge = |part: usize| {
-        // Parts after one that failed do not matter, so what is found does not depend on how threads run.
-        if part > failed.load(Ordering::Relaxed) {
-            return Ok(None);
+    let judge = |chunk: Range<usize>| {
+        let mut writers = None;
+        let mut judged = vec![];
+        for part in chunk {
+            // Parts after one that failed do not matter, so what is found does not depend on how threads run.
+            if part > failed.load(Ordering::Relaxed) {
+                break;
+            }
+            let one = judge(history, spec, parts.rows(part), &share, &mut writers);
+            if !matches!(one, Ok(Judged { found: Part::Order(_) | Part::Exhausted, .. })) {
+                failed.fetch_min(part, Ordering::Relaxed);
+            }
+            judged.push(one);
         }
-        let judged = judge(history, spec, parts.rows(part), &share);
-        if !matches!(judged, Ok(Judged { found: Part::Order(_) | Part::Exhausted, .. })) {
-            failed.fetch_min(part, Ordering::Relaxed);
-        }
-        judged.map(Some)
+        judged
     };
-    let judged: Vec<Result<Option<Judged>, Error>> = if history.len() < WORTH_THREADS || parts.len() < 2 {
-        (0..parts.len()).map(judge).collect()
+    let judged: Vec<_> = if history.len() < WORTH_THREADS || parts.len() < 2 {
+        judge(0..parts.len())
     } else {
-        (0..parts.len()).into_par_iter().map(judge).collect()
+        let size = parts.len().div_ceil(CHUNKS);
+        let chunks = (0..parts.len()).into_par_iter().step_by(size);
+        chunks.flat_map_iter(|start| judge(start..parts.len().min(start + size))).collect()
     };
-    conclude(history, judged.into_iter().map_while(Result::transpose))
+    conclude(history, judged)
 }
 
 /// Whether a history is linearizable with a user's own specification. See [`check`].
@@ -136,7 +151,24 @@ fn conclude(
     Ok(verdict.after(states))
 }
 
-fn judge(history: &History, spec: &Spec, rows: &[u32], budget: &Budget) -> Result<Judged, Error> {
+fn judge(
+    history: &History,
+    spec: &Spec,
+    rows: &[u32],
+    budget: &Budget,
+    writers: &mut Option<Writers>,
+) -> Result<Judged, Error> {
+    if matches!(spec, Spec::Register | Spec::CasRegister | Spec::Kv) && zones::apply(history, rows) {
+        let writers = writers.get_or_insert_with(|| Writers::new(history.names.values.len()));
+        let found = match zones::judge(history, rows, writers) {
+            Zoned::Order(order) => Some(Part::Order(order)),
+            Zoned::Flaw(flaw) => Some(Part::Flaw(flaw)),
+            Zoned::Repeated => None,
+        };
+        if let Some(found) = found {
+            return Ok(Judged { found, algorithm: ZONES, states: rows.len() as u64 });
+        }
+    }
     match spec.object(history, rows)? {
         Any::Cells(mut cells) => search(history, rows, &mut cells, budget),
         Any::Other(mut object) => search(history, rows, &mut object, budget),
