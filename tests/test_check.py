@@ -58,7 +58,7 @@ FIGURES = {
         ["eventual", "causal"],
         ["sequential"],
     ),
-    "2.29": ("C1: W(x,3) W(x,4) | C2: R(x,4) R(x,3)", ["eventual"], ["pram", "causal", "monotonic-writes"]),
+    "2.29": ("C1: W(x,3) W(x,4) | C2: R(x,4) R(x,3)", ["eventual", "monotonic-writes"], ["pram", "causal", "monotonic-reads"]),
     "2.30": ("C1: W(x,4) R(x,0) R(x,4)", [], ["read-your-writes", "causal"]),
     "2.31 and 2.32": (
         "C1: W(x,1)@[0,2] | C2: R(x,1)@[1,3] W(y,2)@[4,6] | C3: R(y,0)@[3,5] R(y,2)@[6,8]",
