@@ -6,6 +6,7 @@ pub mod error;
 pub mod history;
 pub mod linearizable;
 pub mod model;
+pub mod sequential;
 pub mod spec;
 pub mod verdict;
 

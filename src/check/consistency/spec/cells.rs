@@ -190,6 +190,20 @@ impl Object for Cells {
             _ => true,
         }
     }
+    fn needs(&self, op: u32) -> Option<u32> {
+        match self.accesses[op as usize] {
+            Access::Read(value) | Access::Cas { old: value, .. } | Access::Swap { old: value, .. } => {
+                Some(value)
+            }
+            _ => None,
+        }
+    }
+    fn makes(&self, op: u32) -> Option<u32> {
+        match self.accesses[op as usize] {
+            Access::Write(new) | Access::Cas { new, .. } | Access::Swap { new, .. } => Some(new),
+            _ => None,
+        }
+    }
     fn show(&self, history: &History, state: u32) -> String {
         let known = history.names.values.len();
         match state {
