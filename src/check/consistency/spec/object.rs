@@ -31,6 +31,16 @@ pub trait Object {
         let _ = op;
         None
     }
+    /// Whether states only grow, except where an operation [`makes`](Self::makes) a new one: then a read that
+    /// is still to come must be begun by the state, or by something that is still to be made.
+    fn grows(&self) -> bool {
+        false
+    }
+    /// Whether a state begins what a read returns. Only asked if states [grow](Self::grows).
+    fn begins(&self, state: u32, read: u32) -> bool {
+        let _ = (state, read);
+        true
+    }
     /// A state in words.
     fn show(&self, history: &History, state: u32) -> String;
 }
@@ -64,6 +74,12 @@ impl<O: Object + ?Sized> Object for Box<O> {
     }
     fn makes(&self, op: u32) -> Option<u32> {
         (**self).makes(op)
+    }
+    fn grows(&self) -> bool {
+        (**self).grows()
+    }
+    fn begins(&self, state: u32, read: u32) -> bool {
+        (**self).begins(state, read)
     }
     fn show(&self, history: &History, state: u32) -> String {
         (**self).show(history, state)
