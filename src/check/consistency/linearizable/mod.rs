@@ -4,7 +4,7 @@
 //! Each independent part of a history is judged on its own (locality), by the best that is known for it:
 //! registers whose written values differ by their zones, queues whose elements differ by the order of these,
 //! everything else by just-in-time search.
-mod explain;
+pub(super) mod explain;
 mod mask;
 mod order;
 mod search;
@@ -13,6 +13,7 @@ mod tests;
 mod timeline;
 mod zones;
 
+use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -98,10 +99,11 @@ pub fn check_machine(
     let broken = |row| Error::Specification { row: row as usize };
     let parts = custom_parts(history, machine).map_err(broken)?;
     let share = share(budget, parts.len());
+    let shared = RefCell::new(machine);
     let mut judged = vec![];
     for part in 0..parts.len() {
         let rows = parts.rows(part);
-        let mut object = Custom::new(machine, history, parts.group(part), rows);
+        let mut object = Custom::new(&shared, history, parts.group(part), rows);
         let one = search(history, rows, &mut object, &share);
         let ends = !matches!(one, Ok(Judged { found: Part::Order(_) | Part::Exhausted, .. }));
         judged.push(one);

@@ -61,6 +61,20 @@ struct Memory<M> {
 
 const NONE: u32 = u32::MAX;
 
+/// Where states only grow: what the reads that are still to come must have been begun by.
+struct Readings {
+    /// Reads, in the order of their returns, and the index of that event.
+    reads: Vec<(u32, u32)>,
+    /// Of each of them: what puts in a value that begins what it returns.
+    founders: Vec<Vec<u32>>,
+}
+
+/// How many of the reads to come are looked at.
+const AHEAD: usize = 4;
+
+/// How many pairs of a read and a write are compared at most, to prepare for that.
+const PAIRS: usize = 1 << 22;
+
 /// A search in one object.
 pub struct Search<'a, O, M> {
     object: &'a mut O,
@@ -79,6 +93,7 @@ pub struct Search<'a, O, M> {
     stamps: Vec<u32>,
     stamp: u32,
     deepest: Option<Stuck>,
+    readings: Option<Readings>,
     /// How many configurations were looked at.
     pub states: u64,
 }
@@ -112,8 +127,64 @@ impl<'a, O: Object, M: Mask> Search<'a, O, M> {
             stamps: vec![0; top.unwrap_or(0)],
             stamp: 0,
             deepest: None,
+            readings: None,
             states: 0,
         }
+    }
+
+    /// Finds out which writes begin which reads. O(reads x writes).
+    fn prepare(&mut self) {
+        let mut reads = vec![];
+        for (index, event) in self.line.events.iter().enumerate() {
+            if event % 2 == 1 && self.line.observes[*event as usize / 2] {
+                reads.push((event / 2, index as u32));
+            }
+        }
+        let count = self.line.slot.len() as u32;
+        let makers: Vec<(u32, u32)> =
+            (0..count).filter_map(|op| self.object.makes(op).map(|state| (op, state))).collect();
+        if !self.object.grows() || reads.len() * makers.len() > PAIRS {
+            return;
+        }
+        let object = &self.object;
+        let founders = |read: u32| {
+            let begins = |it: &&(u32, u32)| object.begins(it.1, read);
+            makers.iter().filter(begins).map(|it| it.0).collect()
+        };
+        let founders = reads.iter().map(|(read, _)| founders(*read)).collect();
+        self.readings = Some(Readings { reads, founders });
+    }
+
+    /// Whether some read to come can no longer return what it returned, once the object is in `state` and `op`
+    /// has taken effect.
+    fn is_hopeless(&self, state: u32, op: u32) -> bool {
+        let Some(readings) = &self.readings else { return false };
+        let from = readings.reads.partition_point(|(_, event)| (*event as usize) < self.at);
+        let mut left = AHEAD;
+        for (read, founders) in readings.reads[from..].iter().zip(&readings.founders[from..]) {
+            let (read, _) = *read;
+            if !self.is_to_come(read) {
+                continue;
+            }
+            if left == 0 {
+                break;
+            }
+            left -= 1;
+            let founded = || founders.iter().any(|it| *it != op && self.is_to_come(*it));
+            if !self.object.begins(state, read) && !founded() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether an operation has not taken effect yet: it is open and has not, or has yet to be invoked.
+    fn is_to_come(&self, op: u32) -> bool {
+        let slot = self.line.slot[op as usize];
+        if self.open.has(slot) && self.holder[slot as usize] == op {
+            return !self.done.has(slot);
+        }
+        self.line.invoked[op as usize] as usize >= self.at
     }
 
     /// Searches until there is an answer or the budget is spent.
@@ -123,6 +194,7 @@ impl<'a, O: Object, M: Mask> Search<'a, O, M> {
 
     fn find(&mut self, budget: &Budget) -> Result<Found, (Broken, u32)> {
         self.state = self.object.initial().map_err(|it| (it, 0))?;
+        self.prepare();
         let mut step = self.advance()?;
         loop {
             match step {
@@ -251,7 +323,7 @@ impl<'a, O: Object, M: Mask> Search<'a, O, M> {
         let must = self.line.events[self.at] / 2;
         let start = self.candidates.len();
         let (at, done, trail) = (self.at, self.done.clone(), self.trail.len());
-        if let Some(next) = self.ask(self.state, must)? {
+        if let Some(next) = self.ask(self.state, must)?.filter(|next| !self.is_hopeless(*next, must)) {
             self.candidates.push((must, next));
         }
         self.others(must)?;
@@ -276,9 +348,9 @@ impl<'a, O: Object, M: Mask> Search<'a, O, M> {
             if std::mem::replace(&mut self.stamps[signature], self.stamp) == self.stamp {
                 continue;
             }
-            if let Some(next) = self.ask(self.state, *op)? {
+            if let Some(next) = self.ask(self.state, *op)?.filter(|next| !self.is_hopeless(*next, *op)) {
                 self.candidates.push((*op, next));
-                if self.ask(next, must)?.is_some() {
+                if self.line.observes[must as usize] && self.ask(next, must)?.is_some() {
                     let last = self.candidates.len();
                     self.candidates[helpful..last].rotate_right(1);
                     helpful += 1;

@@ -8,6 +8,8 @@ pub struct Timeline {
     pub events: Vec<u32>,
     /// Of each operation: its slot. No two open operations share one.
     pub slot: Vec<u32>,
+    /// Of each operation: the event of its invocation.
+    pub invoked: Vec<u32>,
     /// Of each operation: the place of its return in the history.
     pub deadline: Vec<u32>,
     /// Whether the operation changes nothing, whatever the state.
@@ -33,6 +35,7 @@ impl Timeline {
         let mut line = Self {
             events: Vec::with_capacity(2 * rows.len()),
             slot: vec![0; rows.len()],
+            invoked: vec![0; rows.len()],
             deadline,
             observes,
             width: 0,
@@ -58,6 +61,7 @@ impl Timeline {
             if endless {
                 line.endless.push(slot);
             }
+            line.invoked[op] = line.events.len() as u32;
             line.events.push(2 * op as u32);
         }
         line.events.extend(returns.map(|(_, done)| 2 * done + 1));

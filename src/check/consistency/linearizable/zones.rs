@@ -97,7 +97,8 @@ impl Zones<'_> {
         let history = self.history;
         let nobody = NOBODY;
         self.clusters = Vec::with_capacity(self.rows.len() / 2 + 1);
-        let first = Cluster { write: nobody, first: 0, last: 0, read: nobody, ender: nobody, beginner: nobody };
+        let first =
+            Cluster { write: nobody, first: 0, last: 0, read: nobody, ender: nobody, beginner: nobody };
         self.clusters.push(first);
         for row in self.rows {
             let at = *row as usize;
@@ -110,7 +111,14 @@ impl Zones<'_> {
             }
             writers.0[value as usize] = self.clusters.len() as u32;
             let (first, last) = (history.completed[at], history.invoked[at]);
-            self.clusters.push(Cluster { write: *row, first, last, read: nobody, ender: *row, beginner: *row });
+            self.clusters.push(Cluster {
+                write: *row,
+                first,
+                last,
+                read: nobody,
+                ender: *row,
+                beginner: *row,
+            });
         }
         true
     }
@@ -232,10 +240,18 @@ impl Zones<'_> {
         };
         let (last, first) = (with_process(history, one.beginner), name(one));
         let second = if other.first < other.last {
-            let (ender, beginner) = (with_process(history, other.ender), with_process(history, other.beginner));
-            format!("but {} from when {ender} returned until {beginner} began, and these overlap", name(other))
+            let (ender, beginner) =
+                (with_process(history, other.ender), with_process(history, other.beginner));
+            format!(
+                "but {} from when {ender} returned until {beginner} began, and these overlap",
+                name(other)
+            )
         } else {
-            format!("but {} ran within that time and made it {}", with_process(history, other.write), name(other))
+            format!(
+                "but {} ran within that time and made it {}",
+                with_process(history, other.write),
+                name(other)
+            )
         };
         Flaw {
             anomaly: String::from("stale read"),

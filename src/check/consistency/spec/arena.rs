@@ -102,6 +102,11 @@ impl Arrays {
         Self { height, nodes: vec![(0, 0)], known: HashMap::from_iter([((0, 0), 0)]) }
     }
 
+    /// How much memory they take, about.
+    pub fn bytes(&self) -> usize {
+        self.nodes.capacity() * size_of::<(u32, u32)>() + 3 * self.known.allocation_size()
+    }
+
     /// A cell. O(log length).
     pub fn get(&self, array: u32, index: usize) -> u32 {
         let mut node = array;

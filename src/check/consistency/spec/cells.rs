@@ -190,6 +190,31 @@ impl Object for Cells {
             _ => true,
         }
     }
+    fn needs(&self, op: u32) -> Option<u32> {
+        match self.accesses[op as usize] {
+            Access::Read(value) | Access::Cas { old: value, .. } | Access::Swap { old: value, .. } => {
+                Some(value)
+            }
+            _ => None,
+        }
+    }
+    fn makes(&self, op: u32) -> Option<u32> {
+        match self.accesses[op as usize] {
+            Access::Write(new) | Access::Cas { new, .. } | Access::Swap { new, .. } => Some(new),
+            _ => None,
+        }
+    }
+    fn grows(&self) -> bool {
+        self.growth.is_some() && !self.accesses.iter().any(|it| matches!(it, Access::Add { .. }))
+    }
+    fn begins(&self, state: u32, read: u32) -> bool {
+        match (&self.growth, self.accesses[read as usize]) {
+            (Some(growth), Access::Read(want)) => {
+                state == want || begins(growth.value(&self.more, state), growth.value(&self.more, want))
+            }
+            _ => true,
+        }
+    }
     fn show(&self, history: &History, state: u32) -> String {
         let known = history.names.values.len();
         match state {
@@ -262,6 +287,16 @@ fn length(value: &Value) -> usize {
         Value::Text(text) => text.len(),
         Value::List(items) => items.len(),
         _ => 0,
+    }
+}
+
+/// Whether appending can make `whole` out of `start`.
+fn begins(start: &Value, whole: &Value) -> bool {
+    match (start, whole) {
+        (Value::Null, Value::Text(_) | Value::List(_)) => true,
+        (Value::Text(start), Value::Text(whole)) => whole.starts_with(&**start),
+        (Value::List(start), Value::List(whole)) => whole.starts_with(start),
+        _ => start == whole,
     }
 }
 

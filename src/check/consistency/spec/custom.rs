@@ -1,4 +1,6 @@
 //! The user's own specification.
+use std::cell::RefCell;
+
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
@@ -39,18 +41,23 @@ pub trait Machine {
     fn show(&self, state: u32) -> String;
 }
 
-/// A machine together with the operations of one part.
-pub struct Custom<'a> {
-    machine: &'a mut dyn Machine,
+/// A machine together with the operations of one part. Several parts may share the machine.
+pub struct Custom<'a, 'm> {
+    machine: &'a RefCell<&'m mut dyn Machine>,
     rows: &'a [u32],
     group: u32,
     signatures: Vec<u32>,
     known: HashMap<(u32, u32), Option<u32>, FxBuildHasher>,
 }
 
-impl<'a> Custom<'a> {
+impl<'a, 'm> Custom<'a, 'm> {
     /// `machine` for these rows, which are about one object.
-    pub fn new(machine: &'a mut dyn Machine, history: &History, group: u32, rows: &'a [u32]) -> Self {
+    pub fn new(
+        machine: &'a RefCell<&'m mut dyn Machine>,
+        history: &History,
+        group: u32,
+        rows: &'a [u32],
+    ) -> Self {
         let mut numbers = HashMap::with_hasher(FxBuildHasher);
         let signatures = rows
             .iter()
@@ -66,21 +73,21 @@ impl<'a> Custom<'a> {
     }
 }
 
-impl Object for Custom<'_> {
+impl Object for Custom<'_, '_> {
     fn initial(&mut self) -> Result<u32, Broken> {
-        self.machine.initial(self.group)
+        self.machine.borrow_mut().initial(self.group)
     }
     fn step(&mut self, state: u32, op: u32) -> Result<Option<u32>, Broken> {
         let question = (state, self.signatures[op as usize]);
         if let Some(next) = self.known.get(&question) {
             return Ok(*next);
         }
-        let next = self.machine.step(state, self.rows[op as usize])?;
+        let next = self.machine.borrow_mut().step(state, self.rows[op as usize])?;
         self.known.insert(question, next);
         Ok(next)
     }
     fn observes(&self, op: u32) -> bool {
-        self.machine.observes(self.rows[op as usize])
+        self.machine.borrow().observes(self.rows[op as usize])
     }
     fn signature(&self, op: u32) -> u32 {
         self.signatures[op as usize]
@@ -89,7 +96,7 @@ impl Object for Custom<'_> {
         !self.observes(op)
     }
     fn show(&self, _: &History, state: u32) -> String {
-        self.machine.show(state)
+        self.machine.borrow().show(state)
     }
 }
 

@@ -19,10 +19,11 @@ use crate::sim::Value;
 use super::error::Error;
 use super::history::{History, Kind};
 
+pub(super) use self::arena::Arrays;
 pub use self::custom::{Broken, Machine};
 pub(super) use self::custom::{Custom, custom_parts};
 pub(super) use self::object::{Any, Object};
-pub(super) use self::parts::parts;
+pub(super) use self::parts::{Parts, parts};
 
 /// A built-in sequential specification.
 ///

@@ -21,6 +21,26 @@ pub trait Object {
     fn signature(&self, op: u32) -> u32;
     /// Whether a search must look at an operation that never returned: not if nobody could notice it.
     fn matters(&self, op: u32) -> bool;
+    /// The only state in which the operation is possible, if there is just one.
+    fn needs(&self, op: u32) -> Option<u32> {
+        let _ = op;
+        None
+    }
+    /// The state to which the operation leads from every other one, if there is just one.
+    fn makes(&self, op: u32) -> Option<u32> {
+        let _ = op;
+        None
+    }
+    /// Whether states only grow, except where an operation [`makes`](Self::makes) a new one: then a read that
+    /// is still to come must be begun by the state, or by something that is still to be made.
+    fn grows(&self) -> bool {
+        false
+    }
+    /// Whether a state begins what a read returns. Only asked if states [grow](Self::grows).
+    fn begins(&self, state: u32, read: u32) -> bool {
+        let _ = (state, read);
+        true
+    }
     /// A state in words.
     fn show(&self, history: &History, state: u32) -> String;
 }
@@ -49,6 +69,18 @@ impl<O: Object + ?Sized> Object for Box<O> {
     fn matters(&self, op: u32) -> bool {
         (**self).matters(op)
     }
+    fn needs(&self, op: u32) -> Option<u32> {
+        (**self).needs(op)
+    }
+    fn makes(&self, op: u32) -> Option<u32> {
+        (**self).makes(op)
+    }
+    fn grows(&self) -> bool {
+        (**self).grows()
+    }
+    fn begins(&self, state: u32, read: u32) -> bool {
+        (**self).begins(state, read)
+    }
     fn show(&self, history: &History, state: u32) -> String {
         (**self).show(history, state)
     }
@@ -62,4 +94,14 @@ pub fn numbered<T: Hash + Eq>(accesses: &[T]) -> Vec<u32> {
         *numbers.entry(access).or_insert(next)
     };
     accesses.iter().map(number).collect()
+}
+
+impl Any {
+    /// It, whichever it is.
+    pub fn boxed(self) -> Box<dyn Object + Send> {
+        match self {
+            Self::Cells(cells) => Box::new(cells),
+            Self::Other(object) => object,
+        }
+    }
 }
