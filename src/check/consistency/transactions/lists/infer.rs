@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::flaws;
 use super::group::{Grouped, list};
+use super::register::Register;
 use super::versions::{Found, NOWHERE, UNREAD, Versions};
 use crate::check::consistency::history::{Access, History};
 use crate::check::consistency::{Budget, Error, Flaw};
@@ -72,23 +73,53 @@ fn find(
         if (budget.stop)() {
             return Err(Problem::Stopped);
         }
-        let key = grouped.keys[cell];
+        let (key, members, rows) = (grouped.keys[cell], grouped.members(cell), &grouped.rows);
+        let known = given(key);
+        let slots = &mut slots;
+        if is_register(history, members) {
+            let order = known.unwrap_or_default();
+            Register { history, rows, key, members, order, slots }.infer(&mut found)?;
+            continue;
+        }
+        let order = known.map(|known| appended(history, members, known, slots));
         let mut cell = Cell {
             history,
-            rows: &grouped.rows,
+            rows,
             key,
-            members: grouped.members(cell),
+            members,
             appends: vec![],
             positions: vec![],
-            longest: given(key).unwrap_or_default(),
+            longest: order.as_deref().unwrap_or_default(),
             longest_access: None,
-            slots: &mut slots,
+            is_given: order.is_some(),
+            slots,
         };
         cell.collect().map_err(Problem::Bad)?;
         cell.infer(&mut found).map_err(|flaw| Problem::Flawed(Box::new(flaw)))?;
         cell.forget();
     }
     Ok(found)
+}
+
+fn is_register(history: &History, members: &[u32]) -> bool {
+    let is_list = |access: &u32| {
+        matches!(history.accesses.access[*access as usize], Access::Append(_) | Access::ReadList(_))
+    };
+    !members.iter().any(is_list)
+}
+
+/// Those elements of a given order that anybody in this history appended: it may be only a part of a longer one.
+fn appended(history: &History, members: &[u32], order: &[u32], slots: &mut [u32]) -> Vec<u32> {
+    let elements = || {
+        members.iter().filter_map(|access| match history.accesses.access[*access as usize] {
+            Access::Append(element) => Some(element as usize),
+            _ => None,
+        })
+    };
+    elements().for_each(|element| slots[element] = 1);
+    let known = order.iter().copied().filter(|element| slots[*element as usize] > 0).collect();
+    elements().for_each(|element| slots[element] = 0);
+    known
 }
 
 /// An append that may have taken effect.
@@ -113,6 +144,7 @@ pub(super) struct Cell<'a> {
     pub longest: &'a [u32],
     /// Who read the longest list; nobody, if the order is given.
     pub longest_access: Option<u32>,
+    is_given: bool,
     /// Of each value, 1 + its append; 0 if it was not appended.
     slots: &'a mut [u32],
 }
@@ -135,7 +167,7 @@ impl Cell<'_> {
                 }
                 _ => {
                     let list = list(self.history, *access).unwrap_or_default();
-                    if list.len() > self.longest.len() {
+                    if !self.is_given && list.len() > self.longest.len() {
                         self.longest = list;
                         self.longest_access = Some(*access);
                     }
@@ -240,9 +272,9 @@ impl Cell<'_> {
     fn place_writes(&self, chain: &[u32], places: &mut Vec<(u32, u32)>) {
         let mut appended = self.longest.iter();
         for (version, row) in chain.iter().enumerate() {
-            let first = appended.by_ref().find_map(|element| {
-                self.append_of(*element).filter(|at| self.appends[*at].row == *row)
-            });
+            let first = appended
+                .by_ref()
+                .find_map(|element| self.append_of(*element).filter(|at| self.appends[*at].row == *row));
             if let Some(at) = first {
                 places.push((self.appends[at].access, version as u32 + 1));
             }

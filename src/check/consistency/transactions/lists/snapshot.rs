@@ -164,9 +164,8 @@ impl Schedule {
         groups.iter().find_map(|group| {
             let mut writers = group.writers.clone();
             writers.sort_by_key(|it| self.times[2 * *it as usize + 1]);
-            let overlap = |pair: &&[u32]| {
-                self.times[2 * pair[1] as usize] < self.times[2 * pair[0] as usize + 1]
-            };
+            let overlap =
+                |pair: &&[u32]| self.times[2 * pair[1] as usize] < self.times[2 * pair[0] as usize + 1];
             let pair = writers.windows(2).find(overlap)?;
             Some(Link { from: pair[0], to: pair[1], kind: Dependency::WriteWrite, key: group.key })
         })

@@ -123,7 +123,7 @@ pub(super) fn read_atomic(
         own.clear();
         for by in session {
             others.clear();
-                for (_, cell, version) in versions.reads(history, by) {
+            for (_, cell, version) in versions.reads(history, by) {
                 if let Some(source) = versions.writer(cell, version) {
                     meter.spend(others.note(history, versions, source, versions.keys[cell]))?;
                 }
