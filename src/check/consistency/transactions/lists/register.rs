@@ -2,8 +2,8 @@
 use super::evidence::Evidence;
 use super::infer::Problem;
 use super::versions::{Found, NOWHERE, UNREAD};
+use crate::check::consistency::Error;
 use crate::check::consistency::history::{Access, History, NULL};
-use crate::check::consistency::{Error, Flaw};
 use crate::sim::Outcome;
 
 /// One key that holds a register.
@@ -140,7 +140,7 @@ impl Register<'_> {
         if write.row == row {
             let reason =
                 format!("T{row} reads {key} = {shown}, which it writes itself, and only afterwards.");
-            return Err(flawed(evidence.into_flaw("internal", reason)));
+            return Err(evidence.into_flaw("internal", reason).into());
         }
         if !write.is_last {
             let reason = format!(
@@ -148,7 +148,7 @@ impl Register<'_> {
                  read).",
                 write.row
             );
-            return Err(flawed(evidence.into_flaw("G1b", reason)));
+            return Err(evidence.into_flaw("G1b", reason).into());
         }
         if write.version == UNREAD {
             let problem = format!("reads {shown}, which the given order of the versions does not have");
@@ -174,9 +174,9 @@ impl Register<'_> {
                 let row = self.rows[access as usize];
                 evidence.access(row, access);
                 let reason = format!("{reads}, but T{row}, which writes it, was aborted (aborted read).");
-                flawed(evidence.into_flaw("G1a", reason))
+                evidence.into_flaw("G1a", reason).into()
             }
-            None => flawed(evidence.into_flaw("thin-air read", format!("{reads}, which nobody wrote."))),
+            None => evidence.into_flaw("thin-air read", format!("{reads}, which nobody wrote.")).into(),
         }
     }
 
@@ -193,7 +193,7 @@ impl Register<'_> {
         evidence.access(row, own.access);
         let (key, wrote) = (self.history.show(self.key), self.show(own.value));
         let reason = format!("T{row} writes {wrote} to {key}, but then does not read it there.");
-        flawed(evidence.into_flaw("internal", reason))
+        evidence.into_flaw("internal", reason).into()
     }
 
     fn show(&self, value: u32) -> String {
@@ -207,8 +207,4 @@ impl Register<'_> {
             problem: format!("on {}, it {problem}", self.history.show(self.key)),
         }
     }
-}
-
-fn flawed(flaw: Flaw) -> Problem {
-    Problem::Flawed(Box::new(flaw))
 }

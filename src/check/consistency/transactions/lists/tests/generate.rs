@@ -31,21 +31,9 @@ fn state(txns: &[Txn], moment: usize, key: u64) -> Vec<i64> {
     accesses.filter(|(of, _)| *of == key).filter_map(|(_, element)| *element).collect()
 }
 
-/// A history of up to `most` transactions, and the order of the elements of each key in the store.
-pub(super) fn history(chance: &mut Chance, most: u64) -> (History, Vec<(u32, Vec<u32>)>) {
-    // Some histories have transactions that only read, and others that append once.
-    let has_roles = chance.percent(50);
-    let keys = if has_roles { 2 } else { 1 + chance.below(3) };
-    let unknown = if chance.percent(30) { 25 } else { 0 };
-    let store = match chance.below(10) {
-        0 => Store::Serial,
-        1..4 => Store::Snapshot,
-        4 => Store::Moments,
-        5 => Store::Forward,
-        _ => Store::Keyed,
-    };
+fn plan(chance: &mut Chance, count: u64, keys: u64, unknown: u64, has_roles: bool) -> Vec<Txn> {
     let mut element = 0;
-    let txns: Vec<Txn> = (0..if has_roles { most } else { 3 + chance.below(most - 2) })
+    (0..count)
         .map(|_| {
             let unknown = chance.percent(unknown);
             let status = match unknown {
@@ -75,7 +63,24 @@ pub(super) fn history(chance: &mut Chance, most: u64) -> (History, Vec<(u32, Vec
             };
             Txn { status, took_effect: !unknown || !honest, accesses }
         })
-        .collect();
+        .collect()
+}
+
+/// A history of up to `most` transactions, and the order of the elements of each key in the store.
+pub(super) fn history(chance: &mut Chance, most: u64) -> (History, Vec<(u32, Vec<u32>)>) {
+    // Some histories have transactions that only read, and others that append once.
+    let has_roles = chance.percent(50);
+    let keys = if has_roles { 2 } else { 1 + chance.below(3) };
+    let unknown = if chance.percent(30) { 25 } else { 0 };
+    let store = match chance.below(10) {
+        0 => Store::Serial,
+        1..4 => Store::Snapshot,
+        4 => Store::Moments,
+        5 => Store::Forward,
+        _ => Store::Keyed,
+    };
+    let count = if has_roles { most } else { 3 + chance.below(most - 2) };
+    let txns = plan(chance, count, keys, unknown, has_roles);
     let mut builder = Builder::default();
     let spread = 1 + chance.below(12) as i64;
     let mut free: Vec<i64> = vec![];

@@ -1,4 +1,5 @@
 //! Lists against an obvious reference.
+mod examples;
 mod generate;
 mod reference;
 
@@ -55,7 +56,8 @@ fn show(history: &History) -> String {
     (0..history.len()).map(line).collect()
 }
 
-/// Compares all levels with their definitions; how often each holds, and how often it is the strongest that does.
+/// Compares all levels with their definitions; how often each holds, and how often it is the strongest that
+/// does.
 fn compare(history: &History, given: Option<&Given>, seed: u64, counts: &mut Counts) {
     let expected = levels(history, given);
     for (level, model) in LEVELS.into_iter().enumerate() {

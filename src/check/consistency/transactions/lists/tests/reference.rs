@@ -89,7 +89,8 @@ pub(super) fn satisfied(history: &History, rows: &[u32], given: Option<&Given>) 
 }
 
 impl<'a> Order<'a> {
-    /// None, if the lists that were read are not those that this order makes, or it breaks the order of a process.
+    /// None, if the lists that were read are not those that this order makes, or it breaks the order of a
+    /// process.
     fn new(history: &'a History, rows: &'a [u32], given: Option<&Given>) -> Option<Self> {
         let n = rows.len();
         let mut writers: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
