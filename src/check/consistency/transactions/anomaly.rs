@@ -1,8 +1,8 @@
 //! The names of cycles.
 //!
-//! Adya's (*Weak Consistency*, 1999), refined as Elle does it: `G0` only overwrites; `G1c` also reads; `G-single`
-//! has one `rw`, `G-nonadjacent` several, but never two in a row, `G2-item` also two in a row. A suffix says what
-//! else the cycle needs: `-session` the order of a process, `-realtime` real time.
+//! Adya's (*Weak Consistency*, 1999), refined as Elle does it: `G0` only overwrites; `G1c` also reads;
+//! `G-single` has one `rw`, `G-nonadjacent` several, but never two in a row, `G2-item` also two in a row. A
+//! suffix says what else the cycle needs: `-session` the order of a process, `-realtime` real time.
 use super::graph::{Dependency, Link};
 
 use Dependency::{ReadWrite, RealTime, Session, WriteRead, WriteWrite};
@@ -77,7 +77,8 @@ mod tests {
 
     #[test]
     fn cycles_have_the_names_of_the_literature() {
-        let cases: [(&[(Dependency, u32)], &str, Option<&str>); 12] = [
+        type Case = (&'static [(Dependency, u32)], &'static str, Option<&'static str>);
+        let cases: [Case; 12] = [
             (&[(WriteWrite, 1), (WriteWrite, 2)], "G0", Some("dirty write")),
             (&[(WriteWrite, 1), (Session, 0)], "G0-session", None),
             (&[(WriteRead, 1), (WriteRead, 2)], "G1c", Some("circular information flow")),

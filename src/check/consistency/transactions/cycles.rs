@@ -27,9 +27,9 @@ const EFFORT: u64 = 1 << 22;
 /// A forbidden cycle of a part, in the numbers of the whole, as links between transactions only; none if the
 /// part has none.
 ///
-/// What is worse comes first: overwritten writes (G0), circular information (G1c), a single `rw`, several; and of
-/// each sort those that need no real time, and then those that need no session order. Among cycles of a sort, a
-/// short one. O(nodes + edges) plus a bounded effort.
+/// What is worse comes first: overwritten writes (G0), circular information (G1c), a single `rw`, several;
+/// and of each sort those that need no real time, and then those that need no session order. Among cycles of
+/// a sort, a short one. O(nodes + edges) plus a bounded effort.
 ///
 /// # Errors
 /// When the budget is spent.
@@ -148,7 +148,8 @@ impl<'a> Walk<'a> {
         Self { graph, reached: vec![0; graph.nodes()], search: 0, queue: vec![], effort: 0 }
     }
 
-    /// A shortest cycle of the smallest component, if that can be found with bounded effort; some cycle at least.
+    /// A shortest cycle of the smallest component, if that can be found with bounded effort; some cycle at
+    /// least.
     fn shortest(
         &mut self,
         components: &Components,

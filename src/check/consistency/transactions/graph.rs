@@ -1,7 +1,7 @@
 //! Graphs of transactions: who must come before whom, and why.
 //!
-//! [`Links`] is the list of dependencies as they are found; a [`Graph`] is made of those of some kinds, in the
-//! layout that the level asks for:
+//! [`Links`] is the list of dependencies as they are found; a [`Graph`] is made of those of some kinds, in
+//! the layout that the level asks for:
 //!
 //! | level | what must be acyclic | layout |
 //! |---|---|---|
@@ -9,8 +9,8 @@
 //! | snapshot isolation | `(so ∪ wr ∪ ww) ; rw?` | [`Layout::Snapshot`]: a beginning and a commit each; others see a commit only when they begin after it, and an overwriter commits after the reader began |
 //! | prefix | `((so ∪ wr) ; rw?) ∪ ww` | [`Layout::Prefix`]: the same, but overwriting only orders the commits |
 //!
-//! Besides transactions, links may have *helpers* at their ends: nodes that stand for many links of one kind at
-//! once (everybody before a moment, everybody after it), so that their number stays linear.
+//! Besides transactions, links may have *helpers* at their ends: nodes that stand for many links of one kind
+//! at once (everybody before a moment, everybody after it), so that their number stays linear.
 use super::{Committed, Exhausted, Meter};
 use crate::check::consistency::history::{History, NULL};
 
@@ -146,8 +146,8 @@ pub struct Part {
 }
 
 impl Part {
-    /// The parts that the components with cycles are, in their order. `components` are those of the graph of all
-    /// these links with a node each. O(transactions + links + size of the parts · its logarithm).
+    /// The parts that the components with cycles are, in their order. `components` are those of the graph of
+    /// all these links with a node each. O(transactions + links + size of the parts · its logarithm).
     pub fn cyclic(links: &Links, components: &Components) -> Vec<Self> {
         const NONE: u32 = u32::MAX;
         let slots = (links.transactions + links.helpers) as usize;
@@ -410,5 +410,90 @@ impl Search<'_> {
         if size > 1 {
             self.found.cyclic.push(begin..begin + size);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::consistency::Budget;
+    use crate::check::consistency::arbitrary::Chance;
+
+    fn random(chance: &mut Chance) -> Links {
+        let mut links = Links::new(1 + chance.below(8) as usize);
+        let kinds =
+            [Dependency::WriteRead, Dependency::WriteWrite, Dependency::ReadWrite, Dependency::Session];
+        let n = u64::from(links.transactions);
+        for _ in 0..chance.below(2 * n) {
+            let (from, to) = (chance.below(n) as u32, chance.below(n) as u32);
+            links.add(from, to, kinds[chance.below(4) as usize], 1);
+        }
+        links
+    }
+
+    /// Which nodes reach which, by at least one edge.
+    fn reach(graph: &Graph) -> Vec<Vec<bool>> {
+        let n = graph.nodes();
+        let mut reach = vec![vec![false; n]; n];
+        for (node, reach) in reach.iter_mut().enumerate() {
+            graph.successors(node as u32).for_each(|(next, _)| reach[next as usize] = true);
+        }
+        for via in 0..n {
+            for from in 0..n {
+                for to in 0..n {
+                    reach[from][to] |= reach[from][via] && reach[via][to];
+                }
+            }
+        }
+        reach
+    }
+
+    #[test]
+    fn components_are_those_that_reach_each_other_in_topological_order() {
+        let budget = Budget::default();
+        let mut cyclic = 0;
+        for seed in 0..3_000 {
+            let links = random(&mut Chance::new(seed));
+            for layout in [Layout::Single, Layout::Snapshot, Layout::Prefix] {
+                let graph = Graph::new(&links, layout, Dependencies::ALL);
+                let found = graph.components(&mut Meter::new(&budget)).expect("there is enough");
+                let reach = reach(&graph);
+                assert_eq!(found.is_acyclic(), (0..graph.nodes()).all(|node| !reach[node][node]));
+                cyclic += u32::from(!found.is_acyclic());
+                let together = |one: usize, other: usize| {
+                    found.cyclic.iter().any(|range| range.contains(&one) && range.contains(&other))
+                };
+                for (i, one) in found.order.iter().enumerate() {
+                    for (j, other) in found.order.iter().enumerate().skip(i + 1) {
+                        let (one, other) = (*one as usize, *other as usize);
+                        assert_eq!(together(i, j), reach[one][other] && reach[other][one]);
+                        assert!(together(i, j) || !reach[one][other], "what comes first follows");
+                    }
+                }
+            }
+        }
+        assert!((1_000..8_000).contains(&cyclic), "{cyclic}");
+    }
+
+    #[test]
+    fn layouts_forbid_the_cycles_of_their_levels() {
+        use Dependency::{ReadWrite, WriteRead, WriteWrite};
+        let forbidden = |kinds: &[Dependency]| {
+            let mut links = Links::new(kinds.len());
+            for (i, kind) in kinds.iter().enumerate() {
+                links.add(i as u32, (i as u32 + 1) % links.transactions, *kind, 1);
+            }
+            [Layout::Prefix, Layout::Snapshot, Layout::Single].map(|layout| {
+                let budget = Budget::default();
+                let graph = Graph::new(&links, layout, Dependencies::ALL);
+                !graph.components(&mut Meter::new(&budget)).expect("there is enough").is_acyclic()
+            })
+        };
+        assert_eq!(forbidden(&[WriteWrite, WriteWrite]), [true, true, true]);
+        assert_eq!(forbidden(&[WriteRead, ReadWrite]), [true, true, true]);
+        assert_eq!(forbidden(&[WriteWrite, ReadWrite]), [false, true, true]);
+        assert_eq!(forbidden(&[ReadWrite, ReadWrite]), [false, false, true]);
+        assert_eq!(forbidden(&[WriteRead, ReadWrite, ReadWrite]), [false, false, true]);
+        assert_eq!(forbidden(&[WriteRead, ReadWrite, WriteRead, ReadWrite]), [true, true, true]);
     }
 }

@@ -33,3 +33,34 @@ pub fn add_real_time(links: &mut Links, history: &History, committed: &Committed
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::consistency::arbitrary::{Chance, Shape, registers};
+
+    #[test]
+    fn whoever_was_answered_reaches_whoever_was_asked_afterwards_and_nobody_else() {
+        let shape = Shape { processes: 4, operations: 12, keys: 1, values: 2, lies: 0, unknown: 30 };
+        for seed in 0..500 {
+            let history = registers(&mut Chance::new(seed), shape);
+            let committed = Committed::new(&history, |row| row % 5 > 0);
+            let mut links = Links::new(committed.len());
+            add_real_time(&mut links, &history, &committed);
+            assert!(links.links.len() <= 3 * committed.len());
+            for one in 0..committed.len() as u32 {
+                let mut reached = vec![one];
+                let mut next = 0;
+                while let Some(from) = reached.get(next).copied() {
+                    let onwards = links.links.iter().filter(|link| link.from == from).map(|link| link.to);
+                    reached.extend(onwards);
+                    next += 1;
+                }
+                for other in 0..committed.len() as u32 {
+                    let precedes = history.precedes(committed.row(one), committed.row(other));
+                    assert_eq!(precedes, reached[1..].contains(&other), "{seed}: {one} {other}");
+                }
+            }
+        }
+    }
+}

@@ -9,10 +9,10 @@ const FEW: usize = 4;
 
 /// All `wr`, `ww`, `rw` and session links. O(accesses).
 ///
-/// A link to each next version is enough, because later ones are linked from there. What nobody read comes after
-/// the last version of its key, in an unknown order: every acyclic graph without that order can be completed by
-/// the order of commits, since nobody read any of these versions and so no other link depends on it. (Only
-/// snapshot isolation has more to say about them, see [`super::snapshot`].)
+/// A link to each next version is enough, because later ones are linked from there. What nobody read comes
+/// after the last version of its key, in an unknown order: every acyclic graph without that order can be
+/// completed by the order of commits, since nobody read any of these versions and so no other link depends on
+/// it. (Only snapshot isolation has more to say about them, see [`super::snapshot`].)
 pub(super) fn links(history: &History, versions: &Versions) -> Links {
     let mut links = Links::new(versions.committed.len());
     links.links.reserve(2 * history.accesses.key.len() + versions.committed.len());
@@ -85,6 +85,36 @@ fn overwritten_unseen(links: &mut Links, readers: &[(u32, u32)], writers: &[u32]
                     links.add(*reader, since[i + 1], kind, key);
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_reach_all_who_overwrote_unseen_but_not_themselves() {
+        let writers: Vec<u32> = (0..20).filter(|it| it % 3 > 0).collect();
+        let readers: Vec<(u32, u32)> = (5..25).map(|reader| (0, reader)).collect();
+        let mut links = Links::new(25);
+        overwritten_unseen(&mut links, &readers, &writers, 1);
+        assert!(links.links.len() < readers.len() * writers.len() / 2, "{}", links.links.len());
+        for (_, reader) in readers {
+            let mut reached = vec![reader];
+            let mut next = 0;
+            while let Some(from) = reached.get(next).copied() {
+                if next == 0 || links.is_helper(from) {
+                    reached.extend(links.links.iter().filter(|it| it.from == from).map(|it| it.to));
+                }
+                next += 1;
+            }
+            let mut found: Vec<u32> =
+                reached[1..].iter().copied().filter(|it| !links.is_helper(*it)).collect();
+            found.sort_unstable();
+            found.dedup();
+            let others: Vec<u32> = writers.iter().copied().filter(|writer| *writer != reader).collect();
+            assert_eq!(found, others);
         }
     }
 }

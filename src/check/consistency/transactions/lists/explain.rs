@@ -102,7 +102,9 @@ impl<'a> Explainer<'a> {
         if known {
             format!("T{from}'s {verb} of {one} to {key} comes before T{to}'s of {other}")
         } else {
-            format!("nobody read T{from}'s {verb} of {one} to {key}, nor T{to}'s of {other}; say T{from}'s is first")
+            format!(
+                "nobody read T{from}'s {verb} of {one} to {key}, nor T{to}'s of {other}; say T{from}'s is first"
+            )
         }
     }
 

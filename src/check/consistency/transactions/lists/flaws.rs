@@ -18,7 +18,10 @@ pub(super) fn never_appended(cell: &Cell<'_>, reader: Option<u32>, element: u32)
         Some(access) => {
             let row = cell.rows[*access as usize];
             evidence.access(row, *access);
-            ("G1a", format!("{reads}, but T{row}, which appends {shown} to {key}, was aborted (aborted read)."))
+            (
+                "G1a",
+                format!("{reads}, but T{row}, which appends {shown} to {key}, was aborted (aborted read)."),
+            )
         }
         None => ("thin-air read", format!("{reads}, but nobody appended {shown} to {key}.")),
     };
@@ -32,7 +35,10 @@ pub(super) fn duplicate(cell: &Cell<'_>, reader: Option<u32>, element: u32) -> F
     let reads = read(cell, &mut evidence, reader);
     let shown = cell.history.show(element);
     appenders(cell, &mut evidence, reader);
-    evidence.into_flaw("duplicate elements", format!("{reads}, in which {shown} stands twice; it was appended once."))
+    evidence.into_flaw(
+        "duplicate elements",
+        format!("{reads}, in which {shown} stands twice; it was appended once."),
+    )
 }
 
 /// Between two appends of one transaction there is one of another.
@@ -106,6 +112,10 @@ pub(super) fn incompatible(cell: &Cell<'_>, access: u32, list: &[u32]) -> Flaw {
     appenders(cell, &mut evidence, Some(access));
     appenders(cell, &mut evidence, cell.longest_access);
     let at = list.iter().zip(cell.longest).take_while(|(one, other)| one == other).count();
+    let known = cell.longest.get(at).and_then(|element| cell.append_of(*element));
+    if let (None, Some(known)) = (cell.longest_access, known) {
+        evidence.writes(cell.history, cell.appends[known].row, cell.key);
+    }
     let differ = match (list.get(at), cell.longest.get(at)) {
         (Some(one), Some(other)) => format!(
             ": at place {at}, one has {} and the other {}",
@@ -114,7 +124,10 @@ pub(super) fn incompatible(cell: &Cell<'_>, access: u32, list: &[u32]) -> Flaw {
         ),
         _ => String::new(),
     };
-    evidence.into_flaw("incompatible order", format!("{reads}, but {other}{differ}. Neither is a prefix of the other."))
+    evidence.into_flaw(
+        "incompatible order",
+        format!("{reads}, but {other}{differ}. Neither is a prefix of the other."),
+    )
 }
 
 /// A transaction does not see, at the end of a list, what it has appended to it.
@@ -129,7 +142,9 @@ pub(super) fn internal(cell: &Cell<'_>, access: u32, list: &[u32], own: Range<us
     let list = show_list(cell.history, list);
     evidence.into_flaw(
         "internal",
-        format!("T{row} has appended {elements} to {key}, but then reads {key} = {list}, which does not end so."),
+        format!(
+            "T{row} has appended {elements} to {key}, but then reads {key} = {list}, which does not end so."
+        ),
     )
 }
 
@@ -165,7 +180,10 @@ fn read(cell: &Cell<'_>, evidence: &mut Evidence, reader: Option<u32>) -> String
     };
     let row = cell.rows[access as usize];
     evidence.access(row, access);
-    format!("T{row} reads {key} = {}", show_list(cell.history, list(cell.history, access).unwrap_or_default()))
+    format!(
+        "T{row} reads {key} = {}",
+        show_list(cell.history, list(cell.history, access).unwrap_or_default())
+    )
 }
 
 /// Notes who appended what is in a list: without them, the list itself could not be explained.

@@ -16,8 +16,8 @@ pub(super) struct Grouped {
 }
 
 impl Grouped {
-    /// Groups all appends and writes, and the reads of transactions of status `ok`, by key, in the order of the
-    /// accesses. O(accesses + values).
+    /// Groups all appends and writes, and the reads of transactions of status `ok`, by key, in the order of
+    /// the accesses. O(accesses + values).
     pub(super) fn new(history: &History) -> Self {
         let mut rows = vec![0; history.accesses.key.len()];
         let mut cells = vec![u32::MAX; history.names.values.len()];

@@ -1,13 +1,14 @@
 //! The order of the versions of a list, from the longest list that was read.
 //!
-//! Every list that was read must be a prefix of the longest one, and each transaction's appends must stand in it
-//! together and in order. Linear in the lengths of all lists.
+//! Every list that was read must be a prefix of the longest one, and each transaction's appends must stand in
+//! it together and in order. Linear in the lengths of all lists.
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::flaws;
 use super::group::{Grouped, list};
+use super::register::Register;
 use super::versions::{Found, NOWHERE, UNREAD, Versions};
 use crate::check::consistency::history::{Access, History};
 use crate::check::consistency::{Budget, Error, Flaw};
@@ -22,6 +23,12 @@ pub(super) enum Problem {
     Flawed(Box<Flaw>),
     /// There was a stop before the end.
     Stopped,
+}
+
+impl From<Flaw> for Problem {
+    fn from(flaw: Flaw) -> Self {
+        Self::Flawed(Box::new(flaw))
+    }
 }
 
 /// The true order of the elements of a key, if it is known.
@@ -72,23 +79,54 @@ fn find(
         if (budget.stop)() {
             return Err(Problem::Stopped);
         }
-        let key = grouped.keys[cell];
+        let (key, members, rows) = (grouped.keys[cell], grouped.members(cell), &grouped.rows);
+        let known = given(key);
+        let slots = &mut slots;
+        if is_register(history, members) {
+            let order = known.unwrap_or_default();
+            Register { history, rows, key, members, order, slots }.infer(&mut found)?;
+            continue;
+        }
+        let order = known.map(|known| appended(history, members, known, slots));
         let mut cell = Cell {
             history,
-            rows: &grouped.rows,
+            rows,
             key,
-            members: grouped.members(cell),
+            members,
             appends: vec![],
             positions: vec![],
-            longest: given(key).unwrap_or_default(),
+            longest: order.as_deref().unwrap_or_default(),
             longest_access: None,
-            slots: &mut slots,
+            is_given: order.is_some(),
+            slots,
         };
         cell.collect().map_err(Problem::Bad)?;
-        cell.infer(&mut found).map_err(|flaw| Problem::Flawed(Box::new(flaw)))?;
+        cell.infer(&mut found)?;
         cell.forget();
     }
     Ok(found)
+}
+
+fn is_register(history: &History, members: &[u32]) -> bool {
+    let is_list = |access: &u32| {
+        matches!(history.accesses.access[*access as usize], Access::Append(_) | Access::ReadList(_))
+    };
+    !members.iter().any(is_list)
+}
+
+/// Those elements of a given order that anybody in this history appended: it may be only a part of a longer
+/// one.
+fn appended(history: &History, members: &[u32], order: &[u32], slots: &mut [u32]) -> Vec<u32> {
+    let elements = || {
+        members.iter().filter_map(|access| match history.accesses.access[*access as usize] {
+            Access::Append(element) => Some(element as usize),
+            _ => None,
+        })
+    };
+    elements().for_each(|element| slots[element] = 1);
+    let known = order.iter().copied().filter(|element| slots[*element as usize] > 0).collect();
+    elements().for_each(|element| slots[element] = 0);
+    known
 }
 
 /// An append that may have taken effect.
@@ -113,6 +151,7 @@ pub(super) struct Cell<'a> {
     pub longest: &'a [u32],
     /// Who read the longest list; nobody, if the order is given.
     pub longest_access: Option<u32>,
+    is_given: bool,
     /// Of each value, 1 + its append; 0 if it was not appended.
     slots: &'a mut [u32],
 }
@@ -135,7 +174,7 @@ impl Cell<'_> {
                 }
                 _ => {
                     let list = list(self.history, *access).unwrap_or_default();
-                    if list.len() > self.longest.len() {
+                    if !self.is_given && list.len() > self.longest.len() {
                         self.longest = list;
                         self.longest_access = Some(*access);
                     }
@@ -151,7 +190,7 @@ impl Cell<'_> {
         (self.slots[element as usize] as usize).checked_sub(1)
     }
 
-    fn infer(&mut self, found: &mut Found) -> Result<(), Flaw> {
+    fn infer(&mut self, found: &mut Found) -> Result<(), Problem> {
         let chain_begin = found.chain.len();
         let versions = self.walk(&mut found.chain)?;
         found.chain_ends.push(found.chain.len() as u32);
@@ -166,17 +205,17 @@ impl Cell<'_> {
 
     /// Goes along the longest list: who wrote the versions, and which version each prefix is ([`NOWHERE`] for
     /// one in the middle of a transaction's appends).
-    fn walk(&mut self, chain: &mut Vec<u32>) -> Result<Vec<u32>, Flaw> {
+    fn walk(&mut self, chain: &mut Vec<u32>) -> Result<Vec<u32>, Problem> {
         let begin = chain.len();
         let mut versions = vec![NOWHERE; self.longest.len() + 1];
         versions[0] = 0;
         let mut unfinished: Option<usize> = None;
         for (position, element) in self.longest.iter().enumerate() {
             let Some(at) = self.append_of(*element) else {
-                return Err(flaws::never_appended(self, self.longest_access, *element));
+                return Err(flaws::never_appended(self, self.longest_access, *element).into());
             };
             if self.positions[at] != NOWHERE {
-                return Err(flaws::duplicate(self, self.longest_access, *element));
+                return Err(flaws::duplicate(self, self.longest_access, *element).into());
             }
             self.positions[at] = position as u32;
             let row = self.appends[at].row;
@@ -185,10 +224,10 @@ impl Cell<'_> {
             match unfinished {
                 Some(previous) if at == previous + 1 => {}
                 Some(previous) if self.appends[previous].row != row => {
-                    return Err(flaws::torn(self, previous, at));
+                    return Err(flaws::torn(self, previous, at).into());
                 }
                 None if starts => {}
-                _ => return Err(flaws::reversed(self, at)),
+                _ => return Err(flaws::reversed(self, at).into()),
             }
             unfinished = (!ends).then_some(at);
             if ends {
@@ -203,7 +242,7 @@ impl Cell<'_> {
         Ok(versions)
     }
 
-    fn place_reads(&self, versions: &[u32], found: &mut Found) -> Result<(), Flaw> {
+    fn place_reads(&self, versions: &[u32], found: &mut Found) -> Result<(), Problem> {
         let mut own = 0..0;
         for access in self.members {
             let row = self.rows[*access as usize];
@@ -216,20 +255,20 @@ impl Cell<'_> {
             }
             let Some(list) = list(self.history, *access) else { continue };
             if self.longest.get(..list.len()) != Some(list) {
-                return Err(flaws::incompatible(self, *access, list));
+                return Err(flaws::incompatible(self, *access, list).into());
             }
             let appended = &self.appends[own.clone()];
             let outside = list.len().checked_sub(appended.len());
             let ends_with = |at: usize| appended.iter().map(|it| it.element).eq(list[at..].iter().copied());
             let Some(outside) = outside.filter(|at| ends_with(*at)) else {
-                return Err(flaws::internal(self, *access, list, own));
+                return Err(flaws::internal(self, *access, list, own).into());
             };
             let later = self.appends.get(own.end).filter(|it| it.row == row);
             if later.is_some() && (self.positions[own.end] as usize) < list.len() {
-                return Err(flaws::own_future(self, *access, own.end));
+                return Err(flaws::own_future(self, *access, own.end).into());
             }
             if versions[outside] == NOWHERE {
-                return Err(flaws::intermediate(self, *access, list[outside - 1]));
+                return Err(flaws::intermediate(self, *access, list[outside - 1]).into());
             }
             found.places.push((*access, versions[outside]));
         }
@@ -240,9 +279,9 @@ impl Cell<'_> {
     fn place_writes(&self, chain: &[u32], places: &mut Vec<(u32, u32)>) {
         let mut appended = self.longest.iter();
         for (version, row) in chain.iter().enumerate() {
-            let first = appended.by_ref().find_map(|element| {
-                self.append_of(*element).filter(|at| self.appends[*at].row == *row)
-            });
+            let first = appended
+                .by_ref()
+                .find_map(|element| self.append_of(*element).filter(|at| self.appends[*at].row == *row));
             if let Some(at) = first {
                 places.push((self.appends[at].access, version as u32 + 1));
             }

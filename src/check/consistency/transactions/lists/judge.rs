@@ -21,8 +21,8 @@ const TRANSACTION_BYTES: u64 = 160;
 /// What is wrong with a part, if anything; otherwise its commit order, in the numbers of the part.
 type Judged = Result<Vec<u32>, Flaw>;
 
-/// Judges a history by its versions. O(transactions + accesses), if the graph of all links is acyclic: then it
-/// has every level. Otherwise, only the components with cycles are looked at once more.
+/// Judges a history by its versions. O(transactions + accesses), if the graph of all links is acyclic: then
+/// it has every level. Otherwise, only the components with cycles are looked at once more.
 pub(super) fn judge(history: &History, versions: &Versions, model: Model, budget: &Budget<'_>) -> Verdict {
     let mut meter = Meter::new(budget);
     let bytes = ACCESS_BYTES * history.accesses.key.len() as u64

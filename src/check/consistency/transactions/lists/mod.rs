@@ -1,13 +1,16 @@
 //! Lists: what is read tells in which order everything was appended (Kingsbury and Alvaro, *Elle: Inferring
 //! Isolation Anomalies from Experimental Observations*, VLDB 2020).
 //!
-//! 1. [`infer`]: the longest list of each key is the order of its versions; everything else that was read must be
-//!    a prefix of it. What breaks that breaks every level.
-//! 2. [`dependencies`]: who read from whom (`wr`), who overwrote whom (`ww`), who overwrote what somebody read
-//!    (`rw`): Adya's graph, and real time, if it counts.
+//! 1. [`infer`]: the longest list of each key is the order of its versions; everything else that was read
+//! must be    a prefix of it. What breaks that breaks every level.
+//! 2. [`dependencies`]: who read from whom (`wr`), who overwrote whom (`ww`), who overwrote what somebody
+//! read    (`rw`): Adya's graph, and real time, if it counts.
 //! 3. [`judge`]: an acyclic graph has every level. Otherwise each component with cycles is judged by the
 //!    condition of the level.
 //! 4. [`explain`]: the cycle in words, with the accesses that show it.
+use std::collections::BTreeMap;
+
+use super::keys::Keys;
 use super::prepare;
 use crate::check::consistency::{Budget, Error, History, Model, Verdict};
 
@@ -18,25 +21,69 @@ mod flaws;
 mod group;
 mod infer;
 mod judge;
+mod register;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 mod versions;
 mod weak;
 
-/// Whether transactions on lists are as isolated as a model asks for. Linear in the lengths of all lists and the
-/// number of accesses, if they are; for what costs more, see the levels in [`judge`].
+/// Whether transactions on lists are as isolated as a model asks for. Linear in the lengths of all lists and
+/// the number of accesses, if they are; for what costs more, see [`judge`].
 ///
-/// The version order of a key is that of the longest list read. Elements that nobody read come after it, in an
-/// unknown order.
+/// The version order of a key is that of the longest list read. A list is a state of its key, also if its
+/// reader has appended the end of it itself: that tells on what it has put its elements. Elements that nobody
+/// read come after all others, in an unknown order. A read of null is one of the empty list.
 ///
 /// # Errors
-/// [`Error::BadOperation`], if an element is appended twice to a key; [`Error::NotDefined`], if the model is not
-/// about transactions.
+/// [`Error::BadOperation`], if an element is appended twice to a key; [`Error::NotDefined`], if the model is
+/// not about transactions.
 pub fn check(history: &History, model: Model, budget: &Budget<'_>) -> Result<Verdict, Error> {
     let history = prepare(history, model)?;
-    match infer::versions(&history, &|_| None, budget) {
-        Ok(versions) => Ok(judge::judge(&history, &versions, model, budget)),
+    judge(&history, model, &|_| None, budget)
+}
+
+/// The same, and the order of the versions of each key is given: then it works for registers, too, and for
+/// both in one history. Keys and values are numbers into `names.values`; an order may have the initial value
+/// in front, and all that a transaction wrote to the key or only the last. Values that nobody in the history
+/// wrote are skipped, so that the orders of a history fit its parts.
+///
+/// A write of unknown outcome that an order has took effect. One that no order has comes after all that it
+/// has.
+///
+/// # Errors
+/// [`Error::BadOperation`], if two transactions write one value to a key, so that nobody can tell who read
+/// from whom, or if a register is read whose value is not in the order; those of [`check`].
+pub fn check_with_versions(
+    history: &History,
+    model: Model,
+    orders: &[(u32, Vec<u32>)],
+    budget: &Budget<'_>,
+) -> Result<Verdict, Error> {
+    let history = prepare(history, model)?;
+    Keys::of(&history)?;
+    let by_key: BTreeMap<u32, &[u32]> = orders.iter().map(|(key, order)| (*key, order.as_slice())).collect();
+    let out_of_range = |value: &u32| *value as usize >= history.names.values.len();
+    if let Some(value) =
+        orders.iter().flat_map(|(key, order)| order.iter().chain([key])).find(|it| out_of_range(it))
+    {
+        return Err(Error::NotDefined {
+            model,
+            what: format!("an order of versions with the value {value}"),
+            hint: "use numbers of the values of the history".to_owned(),
+        });
+    }
+    judge(&history, model, &|key| by_key.get(&key).copied(), budget)
+}
+
+fn judge(
+    history: &History,
+    model: Model,
+    given: infer::Given<'_>,
+    budget: &Budget<'_>,
+) -> Result<Verdict, Error> {
+    match infer::versions(history, given, budget) {
+        Ok(versions) => Ok(judge::judge(history, &versions, model, budget)),
         Err(infer::Problem::Bad(error)) => Err(error),
         Err(infer::Problem::Flawed(flaw)) => Ok(Verdict::fails(model, judge::ALGORITHM, *flaw)),
         Err(infer::Problem::Stopped) => Ok(Verdict::unknown(model, judge::ALGORITHM)),

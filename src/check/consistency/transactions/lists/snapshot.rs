@@ -1,8 +1,8 @@
 //! Snapshot isolation, and the order of writes that nobody read.
 //!
-//! Two transactions that write one key must not overlap under snapshot isolation. For writes that somebody read
-//! the order of the versions says which came first; for the others it has to be found: an order of beginnings
-//! and commits is proposed, and where two such writers overlap in it, both ways are tried.
+//! Two transactions that write one key must not overlap under snapshot isolation. For writes that somebody
+//! read the order of the versions says which came first; for the others it has to be found: an order of
+//! beginnings and commits is proposed, and where two such writers overlap in it, both ways are tried.
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -15,8 +15,8 @@ use super::versions::Versions;
 pub(super) enum Found {
     /// The transactions of the part in the order of their commits, in the numbers of the part.
     Order(Vec<u32>),
-    /// There is none: with the last of these links (and, if there are several, the others before it) there is a
-    /// cycle, and so there is for every other choice. Without links, there is a cycle anyway.
+    /// There is none: with the last of these links (and, if there are several, the others before it) there is
+    /// a cycle, and so there is for every other choice. Without links, there is a cycle anyway.
     Conflict(Vec<Link>),
 }
 
@@ -26,8 +26,8 @@ struct Choice {
     is_second: bool,
 }
 
-/// An order of commits for a part. O(size) if nothing has to be chosen or the first proposal is good; each choice
-/// costs as much, and there may be exponentially many in the number of overlapping writers.
+/// An order of commits for a part. O(size) if nothing has to be chosen or the first proposal is good; each
+/// choice costs as much, and there may be exponentially many in the number of overlapping writers.
 ///
 /// # Errors
 /// When the budget is spent.
@@ -117,7 +117,7 @@ impl Schedule {
         for node in &components.order {
             graph.successors(*node).for_each(|(next, _)| waits_for[next as usize] += 1);
         }
-        let is_begin = |node: u32| node < 2 * transactions && node % 2 == 0;
+        let is_begin = |node: u32| node < 2 * transactions && node.is_multiple_of(2);
         let mut begins: BinaryHeap<Reverse<u32>> = BinaryHeap::new();
         let mut others: Vec<u32> = vec![];
         for node in (0..graph.nodes() as u32).filter(|node| waits_for[*node as usize] == 0) {
@@ -164,9 +164,8 @@ impl Schedule {
         groups.iter().find_map(|group| {
             let mut writers = group.writers.clone();
             writers.sort_by_key(|it| self.times[2 * *it as usize + 1]);
-            let overlap = |pair: &&[u32]| {
-                self.times[2 * pair[1] as usize] < self.times[2 * pair[0] as usize + 1]
-            };
+            let overlap =
+                |pair: &&[u32]| self.times[2 * pair[1] as usize] < self.times[2 * pair[0] as usize + 1];
             let pair = writers.windows(2).find(overlap)?;
             Some(Link { from: pair[0], to: pair[1], kind: Dependency::WriteWrite, key: group.key })
         })

@@ -28,8 +28,8 @@ pub(super) struct Found {
 
 /// The versions of all keys.
 ///
-/// Version 0 of a key is what it holds before the first write, version `i` is what the `i`-th transaction of its
-/// chain left there.
+/// Version 0 of a key is what it holds before the first write, version `i` is what the `i`-th transaction of
+/// its chain left there.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Versions {
     /// The transactions.

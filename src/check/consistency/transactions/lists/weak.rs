@@ -1,7 +1,7 @@
 //! Read committed, read atomic and transactional causal where versions are known.
 //!
-//! Each says of certain transactions `t2` that `t3` must see them: if `t3` reads a key from `t1` that such a `t2`
-//! writes too, `t2` comes before `t1`. With known versions that is so or not.
+//! Each says of certain transactions `t2` that `t3` must see them: if `t3` reads a key from `t1` that such a
+//! `t2` writes too, `t2` comes before `t1`. With known versions that is so or not.
 use super::super::cycles;
 use super::super::graph::{Dependencies, Dependency, Graph, Layout, Link, Part};
 use super::super::{Exhausted, Meter};
@@ -80,8 +80,8 @@ impl Newest {
     }
 }
 
-/// Read committed: who has read from `t2` must not afterwards read what `t2` has overwritten. O(reads + writes of
-/// all that is read from, once a reader).
+/// Read committed: who has read from `t2` must not afterwards read what `t2` has overwritten. O(reads +
+/// writes of all that is read from, once a reader).
 ///
 /// # Errors
 /// When the budget is spent.
@@ -107,8 +107,8 @@ pub(super) fn read_committed(
     Ok(None)
 }
 
-/// Read atomic: nobody may read what has been overwritten by somebody from whom it reads too, or by an earlier
-/// transaction of its process. Bound as for [`read_committed`].
+/// Read atomic: nobody may read what has been overwritten by somebody from whom it reads too, or by an
+/// earlier transaction of its process. Bound as for [`read_committed`].
 ///
 /// # Errors
 /// When the budget is spent.
@@ -123,7 +123,7 @@ pub(super) fn read_atomic(
         own.clear();
         for by in session {
             others.clear();
-                for (_, cell, version) in versions.reads(history, by) {
+            for (_, cell, version) in versions.reads(history, by) {
                 if let Some(source) = versions.writer(cell, version) {
                     meter.spend(others.note(history, versions, source, versions.keys[cell]))?;
                 }
@@ -164,9 +164,9 @@ struct Write {
     writer: u32,
 }
 
-/// Transactional causal: nobody may read what has been overwritten in its causal past. O(n · k) for k sessions
-/// and n transactions and accesses (times a logarithm), with vector clocks, in blocks of sessions so that memory
-/// is O(n).
+/// Transactional causal: nobody may read what has been overwritten in its causal past. O(n · k) for k
+/// sessions and n transactions and accesses (times a logarithm), with vector clocks, in blocks of sessions so
+/// that memory is O(n).
 ///
 /// The links of the part without `rw` must be acyclic.
 ///

@@ -1,6 +1,6 @@
 //! Small histories of list transactions from stores of all sorts.
 use crate::check::consistency::arbitrary::Chance;
-use crate::check::consistency::history::{Access, Builder, History};
+use crate::check::consistency::history::{Access, Accesses, Builder, History, NULL};
 use crate::sim::{Outcome, Value};
 
 /// What a store shows to a transaction.
@@ -14,6 +14,8 @@ enum Store {
     Moments,
     /// The same, but never going back.
     Forward,
+    /// For each key, all that was committed at some moment; one process never goes back.
+    Keyed,
 }
 
 struct Txn {
@@ -29,18 +31,9 @@ fn state(txns: &[Txn], moment: usize, key: u64) -> Vec<i64> {
     accesses.filter(|(of, _)| *of == key).filter_map(|(_, element)| *element).collect()
 }
 
-/// A history of up to `most` transactions.
-pub(super) fn history(chance: &mut Chance, most: u64) -> History {
-    let keys = 1 + chance.below(3);
-    let unknown = if chance.percent(40) { 25 } else { 0 };
-    let store = match chance.below(10) {
-        0 => Store::Serial,
-        1..6 => Store::Snapshot,
-        6..8 => Store::Moments,
-        _ => Store::Forward,
-    };
+fn plan(chance: &mut Chance, count: u64, keys: u64, unknown: u64, has_roles: bool) -> Vec<Txn> {
     let mut element = 0;
-    let txns: Vec<Txn> = (0..3 + chance.below(most - 2))
+    (0..count)
         .map(|_| {
             let unknown = chance.percent(unknown);
             let status = match unknown {
@@ -49,32 +42,94 @@ pub(super) fn history(chance: &mut Chance, most: u64) -> History {
                 false => Outcome::Ok,
             };
             let honest = chance.percent(if status == Outcome::Fail { 90 } else { 60 });
-            let accesses = (0..1 + chance.below(4))
-                .map(|_| {
-                    element += 1;
-                    (chance.below(keys), chance.percent(50).then_some(element))
-                })
-                .collect();
+            let mut access = |chance: &mut Chance, key: u64, appends: bool| {
+                element += 1;
+                (key, (appends && chance.percent(98)).then_some(element))
+            };
+            let some = |chance: &mut Chance| chance.below(keys);
+            let accesses = match chance.below(3) {
+                0 if has_roles => (0..keys).map(|key| access(chance, key, false)).collect(),
+                _ if has_roles => {
+                    let (one, other) = (some(chance), some(chance));
+                    let read = chance.percent(60).then(|| access(chance, one, false));
+                    read.into_iter().chain([access(chance, other, true)]).collect()
+                }
+                _ => (0..1 + chance.below(4))
+                    .map(|_| {
+                        let (key, appends) = (some(chance), chance.percent(50));
+                        access(chance, key, appends)
+                    })
+                    .collect(),
+            };
             Txn { status, took_effect: !unknown || !honest, accesses }
         })
-        .collect();
+        .collect()
+}
+
+/// A history of up to `most` transactions, and the order of the elements of each key in the store.
+pub(super) fn history(chance: &mut Chance, most: u64) -> (History, Vec<(u32, Vec<u32>)>) {
+    // Some histories have transactions that only read, and others that append once.
+    let has_roles = chance.percent(50);
+    let keys = if has_roles { 2 } else { 1 + chance.below(3) };
+    let unknown = if chance.percent(30) { 25 } else { 0 };
+    let store = match chance.below(10) {
+        0 => Store::Serial,
+        1..4 => Store::Snapshot,
+        4 => Store::Moments,
+        5 => Store::Forward,
+        _ => Store::Keyed,
+    };
+    let count = if has_roles { most } else { 3 + chance.below(most - 2) };
+    let txns = plan(chance, count, keys, unknown, has_roles);
     let mut builder = Builder::default();
     let spread = 1 + chance.below(12) as i64;
     let mut free: Vec<i64> = vec![];
+    let mut seen: Vec<[usize; 3]> = vec![];
     for (at, txn) in txns.iter().enumerate() {
         let invoked = 4 * at as i64 - chance.below(spread as u64) as i64;
         let completed = invoked + 1 + chance.below(spread as u64) as i64;
         let lane = free.iter().position(|until| *until <= invoked && chance.percent(80));
         let lane = lane.unwrap_or_else(|| {
             free.push(0);
+            seen.push([0; 3]);
             free.len() - 1
         });
         free[lane] = if txn.status == Outcome::Info { i64::MAX } else { completed };
         let process = builder.process(&format!("p{lane}"));
-        let accesses = run(chance, &mut builder, store, &txns, at);
+        let accesses = run(chance, &mut builder, store, &txns, at, &mut seen[lane]);
         builder.push_txn(process, accesses, txn.status, invoked, Some(completed));
     }
-    builder.finish().expect("well formed")
+    let orders = (0..keys)
+        .map(|key| {
+            let known = txns.iter().filter(|it| it.took_effect && it.status != Outcome::Fail);
+            let accesses = known.flat_map(|it| &it.accesses).filter(|(of, _)| *of == key);
+            let elements: Vec<i64> = accesses.filter_map(|(_, element)| *element).collect();
+            let order = elements.into_iter().map(|it| builder.value(it.into())).collect();
+            (builder.value(Value::from(&*format!("k{key}"))), order)
+        })
+        .collect();
+    (builder.finish().expect("well formed"), orders)
+}
+
+/// The same with registers instead of lists: what is read is the last element.
+pub(super) fn as_registers(history: &History) -> History {
+    let mut accesses = Accesses::default();
+    for row in 0..history.len() {
+        for (key, access) in history.accesses.of(row) {
+            accesses.push(
+                key,
+                match access {
+                    Access::Append(value) => Access::Write(value),
+                    Access::ReadList(list) => {
+                        Access::Read(history.accesses.list(list).last().copied().unwrap_or(NULL))
+                    }
+                    other => other,
+                },
+            );
+        }
+        accesses.end();
+    }
+    History { accesses, ..history.clone() }
 }
 
 fn run(
@@ -83,16 +138,20 @@ fn run(
     store: Store,
     txns: &[Txn],
     at: usize,
+    seen: &mut [usize; 3],
 ) -> Vec<(u32, Access)> {
     let some_moment = |chance: &mut Chance, from: usize| {
         // Often a recent one, seldom one of the future.
         match chance.below(40) {
-            0..16 => at.max(from),
-            16..39 => from.min(at) + chance.below((at + 1 - from.min(at)) as u64) as usize,
+            0..8 => at.max(from),
+            8..39 => from.min(at) + chance.below((at + 1 - from.min(at)) as u64) as usize,
             _ => chance.below(txns.len() as u64 + 1) as usize,
         }
     };
     let mut moment = if store == Store::Snapshot { some_moment(chance, 0) } else { at };
+    if store == Store::Keyed {
+        seen.iter_mut().for_each(|seen| *seen = some_moment(chance, *seen).min(at));
+    }
     let mut own: Vec<(u64, i64)> = vec![];
     let mut accesses = vec![];
     for (key, appended) in &txns[at].accesses {
@@ -105,6 +164,7 @@ fn run(
         match store {
             Store::Moments => moment = some_moment(chance, 0),
             Store::Forward => moment = some_moment(chance, moment.min(at)),
+            Store::Keyed => moment = seen[*key as usize],
             Store::Serial | Store::Snapshot => {}
         }
         let mut list = state(txns, moment, *key);

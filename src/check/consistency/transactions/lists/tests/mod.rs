@@ -1,20 +1,26 @@
 //! Lists against an obvious reference.
+mod examples;
 mod generate;
 mod reference;
 
-use self::reference::{LEVELS, levels, satisfied};
-use super::check;
+use self::reference::{Given, LEVELS, levels, satisfied};
+use super::{check, check_with_versions};
 use crate::check::consistency::arbitrary::Chance;
-use crate::check::consistency::history::{Access, Builder, History};
+use crate::check::consistency::history::{Access, History};
 use crate::check::consistency::{Budget, Flaw, Model, Verdict, Witness};
-use crate::sim::{Outcome, Value};
+use crate::sim::Outcome;
 
-fn judge(history: &History, model: Model) -> Verdict {
-    check(history, model, &Budget::default()).expect("well formed")
+fn judge(history: &History, model: Model, given: Option<&Given>) -> Verdict {
+    let budget = Budget::default();
+    match given {
+        None => check(history, model, &budget),
+        Some(orders) => check_with_versions(history, model, orders, &budget),
+    }
+    .expect("can be judged")
 }
 
 /// Everything that took effect for sure is in the witness once, and the order is what the level asks for.
-fn assert_witness(history: &History, verdict: &Verdict, level: usize) {
+fn assert_witness(history: &History, verdict: &Verdict, level: usize, given: Option<&Given>) {
     let Some(Witness::Order(order)) = &verdict.witness else { panic!("no order in {verdict:?}") };
     let mut sorted = order.clone();
     sorted.sort_unstable();
@@ -27,17 +33,17 @@ fn assert_witness(history: &History, verdict: &Verdict, level: usize) {
             Outcome::Info => {}
         }
     }
-    assert!(satisfied(history, order)[level], "{verdict:?}\n{}", show(history));
+    assert!(satisfied(history, order, given)[level], "{verdict:?}\n{}", show(history));
 }
 
 /// What the flaw speaks of is flawed when it is alone, too; mostly by the same.
-fn assert_flaw(history: &History, flaw: &Flaw, model: Model) -> bool {
+fn assert_flaw(history: &History, flaw: &Flaw, model: Model, given: Option<&Given>) -> bool {
     let mut rows = flaw.culprits.clone();
     rows.sort_unstable();
     assert!(!rows.is_empty() && !flaw.reason.is_empty() && flaw.counterexample.is_empty(), "{flaw:?}");
     let wanted = |_, access: usize| flaw.accesses.is_empty() || flaw.accesses.contains(&(access as u32));
     let part = history.select_accesses(&rows, wanted);
-    let verdict = judge(&part, model);
+    let verdict = judge(&part, model, given);
     let again = verdict.flaw.unwrap_or_else(|| panic!("{flaw:#?}\n{}\n{}", show(history), show(&part)));
     for (edge, next) in flaw.cycle.iter().zip(flaw.cycle.iter().cycle().skip(1)) {
         assert_eq!(edge.to, next.from);
@@ -50,39 +56,91 @@ fn show(history: &History) -> String {
     (0..history.len()).map(line).collect()
 }
 
-fn compare(seeds: std::ops::Range<u64>, most: u64) -> [u64; 7] {
-    let mut held = [0; 7];
-    let (mut flaws, mut same) = (0, 0);
-    for seed in seeds {
-        let history = generate::history(&mut Chance::new(seed), most);
-        let expected = levels(&history);
-        for (level, model) in LEVELS.into_iter().enumerate() {
-            let verdict = judge(&history, model);
-            assert_eq!(verdict.ok, Some(expected[level]), "{seed}: {verdict:#?}\n{}", show(&history));
-            held[level] += u64::from(expected[level]);
-            match &verdict.flaw {
-                None => assert_witness(&history, &verdict, level),
-                Some(flaw) => {
-                    flaws += 1;
-                    same += u64::from(assert_flaw(&history, flaw, model));
-                }
+/// Compares all levels with their definitions; how often each holds, and how often it is the strongest that
+/// does.
+fn compare(history: &History, given: Option<&Given>, seed: u64, counts: &mut Counts) {
+    let expected = levels(history, given);
+    for (level, model) in LEVELS.into_iter().enumerate() {
+        let verdict = judge(history, model, given);
+        assert_eq!(verdict.ok, Some(expected[level]), "{seed}: {verdict:#?}\n{}", show(history));
+        counts.held[level] += u64::from(expected[level]);
+        match &verdict.flaw {
+            None => assert_witness(history, &verdict, level, given),
+            Some(flaw) => {
+                counts.flaws += 1;
+                counts.same += u64::from(assert_flaw(history, flaw, model, given));
             }
         }
     }
-    assert!(same * 100 > flaws * 97, "{same} of {flaws}");
-    held
+    counts.strongest[expected.iter().filter(|held| **held).count()] += 1;
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    held: [u64; 7],
+    strongest: [u64; 8],
+    flaws: u64,
+    same: u64,
+}
+
+impl Counts {
+    /// Each level often holds and often fails, and the levels differ.
+    fn assert_telling(&self, histories: u64) {
+        println!("{self:?}");
+        assert!(self.held.iter().all(|held| (histories / 5..histories * 19 / 20).contains(held)), "{self:?}");
+        assert!(self.strongest.iter().all(|strongest| *strongest > histories / 3000), "{self:?}");
+        assert!(self.same * 100 > self.flaws * 97, "{self:?}");
+    }
 }
 
 #[test]
 fn every_level_is_what_the_definition_says() {
-    let held = compare(0..40_000, 4);
-    println!("{held:?}");
-    assert!(held.iter().all(|held| (5_000..36_000).contains(held)), "{held:?}");
+    let mut counts = Counts::default();
+    for seed in 0..40_000 {
+        let (history, _) = generate::history(&mut Chance::new(seed), 4);
+        compare(&history, None, seed, &mut counts);
+    }
+    counts.assert_telling(40_000);
 }
 
 #[test]
 fn every_level_is_what_the_definition_says_of_more_transactions() {
-    let held = compare(40_000..50_000, 5);
-    println!("{held:?}");
-    assert!(held.iter().all(|held| (2_000..9_000).contains(held)), "{held:?}");
+    let mut counts = Counts::default();
+    for seed in 40_000..50_000 {
+        let (history, _) = generate::history(&mut Chance::new(seed), 5);
+        compare(&history, None, seed, &mut counts);
+    }
+    counts.assert_telling(10_000);
+}
+
+#[test]
+fn given_orders_of_lists_decide_the_same() {
+    let mut counts = Counts::default();
+    for seed in 50_000..60_000 {
+        let (history, orders) = generate::history(&mut Chance::new(seed), 4);
+        compare(&history, Some(&orders), seed, &mut counts);
+    }
+    counts.assert_telling(10_000);
+}
+
+#[test]
+fn given_orders_of_registers_decide_the_same() {
+    let mut counts = Counts::default();
+    for seed in 60_000..70_000 {
+        let (history, orders) = generate::history(&mut Chance::new(seed), 4);
+        let history = generate::as_registers(&history);
+        // What a transaction has overwritten itself is no version.
+        let is_final = |key: u32, value: u32| {
+            let writes = |row: usize| {
+                history.accesses.of(row).filter(move |(of, it)| *of == key && matches!(it, Access::Write(_)))
+            };
+            (0..history.len()).any(|row| writes(row).last() == Some((key, Access::Write(value))))
+        };
+        let finals = |(key, order): &(u32, Vec<u32>)| {
+            (*key, order.iter().copied().filter(|value| is_final(*key, *value)).collect())
+        };
+        let orders: Vec<(u32, Vec<u32>)> = orders.iter().map(finals).collect();
+        compare(&history, Some(&orders), seed, &mut counts);
+    }
+    counts.assert_telling(10_000);
 }

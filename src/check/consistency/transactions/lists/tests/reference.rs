@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 
 use crate::check::consistency::Model;
-use crate::check::consistency::history::{Access, History};
+use crate::check::consistency::history::{Access, History, NULL};
 use crate::sim::Outcome;
 
 pub(super) const LEVELS: [Model; 7] = [
@@ -14,6 +14,9 @@ pub(super) const LEVELS: [Model; 7] = [
     Model::Serializable,
     Model::StrictSerializable,
 ];
+
+/// The order of the versions of each key.
+pub(super) type Given = [(u32, Vec<u32>)];
 
 /// A read of a key from a transaction (by place in the commit order), or from nobody.
 struct Read {
@@ -35,7 +38,9 @@ struct Order<'a> {
 }
 
 /// Which levels some order of commits, and some choice among the transactions of unknown outcome, satisfies.
-pub(super) fn levels(history: &History) -> [bool; 7] {
+///
+/// With given orders, only those orders of commits count that make them.
+pub(super) fn levels(history: &History, given: Option<&Given>) -> [bool; 7] {
     let rows_of = |status| -> Vec<u32> {
         (0..history.len() as u32).filter(|row| history.status[*row as usize] == status).collect()
     };
@@ -48,7 +53,7 @@ pub(super) fn levels(history: &History) -> [bool; 7] {
             if all == [true; 7] || !keeps_processes(history, order) {
                 return;
             }
-            for (held, holds) in all.iter_mut().zip(satisfied(history, order)) {
+            for (held, holds) in all.iter_mut().zip(satisfied(history, order, given)) {
                 *held |= holds;
             }
         });
@@ -76,22 +81,23 @@ fn keeps_processes(history: &History, order: &[u32]) -> bool {
 }
 
 /// Which levels this order of commits satisfies.
-pub(super) fn satisfied(history: &History, rows: &[u32]) -> [bool; 7] {
-    match Order::new(history, rows) {
+pub(super) fn satisfied(history: &History, rows: &[u32], given: Option<&Given>) -> [bool; 7] {
+    match Order::new(history, rows, given) {
         Some(order) => LEVELS.map(|level| order.satisfies(level)),
         None => [false; 7],
     }
 }
 
 impl<'a> Order<'a> {
-    /// None, if the lists that were read are not those that this order makes, or it breaks the order of a process.
-    fn new(history: &'a History, rows: &'a [u32]) -> Option<Self> {
+    /// None, if the lists that were read are not those that this order makes, or it breaks the order of a
+    /// process.
+    fn new(history: &'a History, rows: &'a [u32], given: Option<&Given>) -> Option<Self> {
         let n = rows.len();
         let mut writers: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         for (at, row) in rows.iter().enumerate() {
             for (key, access) in history.accesses.of(*row as usize) {
                 let writers = writers.entry(key).or_default();
-                if matches!(access, Access::Append(_)) && writers.last() != Some(&at) {
+                if matches!(access, Access::Append(_) | Access::Write(_)) && writers.last() != Some(&at) {
                     writers.push(at);
                 }
             }
@@ -101,6 +107,10 @@ impl<'a> Order<'a> {
         for (key, writers) in &order.writers {
             let list = writers.iter().flat_map(|writer| order.appended(*writer, *key)).collect();
             order.lists.insert(*key, list);
+        }
+        let fits = |(key, given): &(u32, Vec<u32>)| order.lists.get(key).is_none_or(|list| list == given);
+        if !given.is_none_or(|given| given.iter().all(fits)) {
+            return None;
         }
         order.reads = (0..n).map(|at| order.explain(at)).collect::<Option<_>>()?;
         order.causes = vec![vec![false; n]; n];
@@ -129,10 +139,14 @@ impl<'a> Order<'a> {
     fn appended(&self, at: usize, key: u32) -> Vec<u32> {
         let accesses = self.history.accesses.of(self.rows[at] as usize);
         let elements = accesses.filter(|(of, _)| *of == key).filter_map(|(_, access)| match access {
-            Access::Append(element) => Some(element),
+            Access::Append(element) | Access::Write(element) => Some((element, access)),
             _ => None,
         });
-        elements.collect()
+        let mut elements: Vec<(u32, Access)> = elements.collect();
+        if let Some(last @ (_, Access::Write(_))) = elements.last().copied() {
+            elements = vec![last];
+        }
+        elements.into_iter().map(|(element, _)| element).collect()
     }
 
     /// From whom a transaction reads.
@@ -145,7 +159,17 @@ impl<'a> Order<'a> {
         let mut own: Vec<(u32, u32)> = vec![];
         for (key, access) in self.history.accesses.of(row) {
             match access {
-                Access::Append(element) => own.push((key, element)),
+                Access::Append(element) | Access::Write(element) => own.push((key, element)),
+                Access::Read(value) => match own.iter().rfind(|(of, _)| *of == key) {
+                    Some((_, own)) if *own != value => return None,
+                    Some(_) => {}
+                    None if value == NULL => reads.push(Read { key, from: None }),
+                    None => {
+                        let wrote = |it: &&usize| self.appended(**it, key) == [value];
+                        let from = *self.writers[&key].iter().find(wrote).filter(|it| **it != at)?;
+                        reads.push(Read { key, from: Some(from) });
+                    }
+                },
                 Access::ReadList(list) => {
                     let own = own.iter().filter(|(of, _)| *of == key).map(|(_, element)| *element);
                     let own: Vec<u32> = own.collect();
