@@ -82,17 +82,43 @@ fn judge(
     meter: &mut Meter<'_>,
 ) -> Result<Judgement, Exhausted> {
     let txns = Txns::new(history, from);
-    match model {
-        Model::ReadCommitted => weak_level(history, &txns, weak::read_committed(&txns), meter),
-        Model::ReadAtomic => weak_level(history, &txns, weak::read_atomic(&txns), meter),
-        Model::TransactionalCausal => {
-            meter.afford(txns.len() as u64 * txns.sessions_len() as u64 * 4)?;
-            weak_level(history, &txns, weak::causal(&txns), meter)
-        }
-        Model::Prefix => strong_level(history, Events::new(&txns, Shape::Prefix), model, meter),
-        Model::SnapshotIsolation => strong_level(history, Events::new(&txns, Shape::Snapshot), model, meter),
-        _ => strong_level(history, Events::new(&txns, Shape::Whole), model, meter),
+    if let Some(shape) = shape(model) {
+        return strong_level(history, &txns, shape, model, meter);
     }
+    let saturated = match model {
+        Model::ReadCommitted => weak::read_committed(&txns),
+        Model::ReadAtomic => weak::read_atomic(&txns),
+        _ => {
+            meter.afford(txns.len() as u64 * txns.sessions_len() as u64 * 4)?;
+            weak::causal(&txns)
+        }
+    };
+    weak_level(history, &txns, saturated, meter)
+}
+
+/// The events of the levels that need an order of the versions.
+fn shape(model: Model) -> Option<Shape> {
+    match model {
+        Model::Prefix => Some(Shape::Prefix),
+        Model::SnapshotIsolation => Some(Shape::Snapshot),
+        Model::Serializable | Model::StrictSerializable => Some(Shape::Whole),
+        _ => None,
+    }
+}
+
+/// The events of a level, and what is known of their order.
+fn events_of<'a>(
+    history: &History,
+    txns: &'a Txns,
+    shape: Shape,
+    model: Model,
+) -> (Events<'a>, Vec<graph::Edge>) {
+    let mut events = Events::new(txns, shape);
+    let mut known = events.known();
+    if model == Model::StrictSerializable {
+        events.add_real_time(history, &mut known);
+    }
+    (events, known)
 }
 
 fn weak_level(
@@ -113,14 +139,12 @@ fn weak_level(
 
 fn strong_level(
     history: &History,
-    mut events: Events<'_>,
+    txns: &Txns,
+    shape: Shape,
     model: Model,
     meter: &mut Meter<'_>,
 ) -> Result<Judgement, Exhausted> {
-    let mut known = events.known();
-    if model == Model::StrictSerializable {
-        events.add_real_time(history, &mut known);
-    }
+    let (events, known) = events_of(history, txns, shape, model);
     let saturation = Saturation::new(&events, known, meter)?;
     if let Err(cycle) = &saturation.order {
         return Ok(Judgement::Fails(Box::new(flaw::tell(history, &events, &saturation.edges, cycle))));

@@ -13,6 +13,7 @@ pub(super) const NOWHERE: u32 = u32::MAX - 1;
 pub(super) const FINAL: u32 = u32::MAX - 2;
 
 /// Where every access has its value from.
+#[derive(Clone)]
 pub(super) struct ReadsFrom {
     /// Of each access: the access that wrote what it read, or one of the constants above.
     pub source: Vec<u32>,
@@ -23,6 +24,7 @@ pub(super) struct ReadsFrom {
 }
 
 /// A read that several writes would explain.
+#[derive(Clone)]
 pub(super) struct Choice {
     /// The read.
     pub access: u32,

@@ -66,6 +66,32 @@ impl Saturation {
     }
 }
 
+impl Saturation {
+    /// The clocks of what is known, without inferring more.
+    pub(super) fn known(
+        events: &Events<'_>,
+        edges: Vec<Edge>,
+        meter: &mut Meter<'_>,
+    ) -> Result<Self, Exhausted> {
+        let cells = events.len() * events.first.len();
+        meter.afford(cells as u64 * 4 + edges.len() as u64 * 64)?;
+        meter.spend(edges.len() as u64)?;
+        let mut clock = vec![0; cells];
+        let links = Links::new(events.len(), &edges);
+        let order = Graph { chain: &events.chain, edges: &edges, links: &links }.sort();
+        for event in order.iter().flatten() {
+            push_clock(events, &links, &mut clock, *event);
+        }
+        Ok(Self { edges, clock, order })
+    }
+
+    /// Whether one event is known to precede another.
+    pub(super) fn precedes(&self, events: &Events<'_>, one: u32, other: u32) -> bool {
+        let cell = other as usize * events.first.len() + events.chain[one as usize] as usize;
+        self.clock[cell] > events.place(one)
+    }
+}
+
 /// Adds the clock of an event to those of its successors.
 fn push_clock(events: &Events<'_>, links: &Links, clock: &mut [u32], event: u32) {
     let chains = events.first.len();
