@@ -44,16 +44,15 @@ pub fn judge(
     }
     match (model, objects) {
         (Model::Linearizable, Objects::Spec(spec)) => linearizable::check(history, spec, budget),
-        (Model::Linearizable, Objects::Own(machine)) => linearizable::check_machine(history, *machine, budget),
+        (Model::Linearizable, Objects::Own(machine)) => {
+            linearizable::check_machine(history, *machine, budget)
+        }
         (Model::Sequential, Objects::Spec(spec)) => sequential::check(history, spec, budget),
         (Model::Sequential, Objects::Own(machine)) => sequential::check_machine(history, *machine, budget),
         (Model::Causal | Model::CausalConvergence, _) => causal::check(history, model, budget),
         (Model::CausalMemory | Model::Pram, _) => views::check(history, model, budget),
         (
-            Model::ReadYourWrites
-            | Model::MonotonicReads
-            | Model::MonotonicWrites
-            | Model::WritesFollowReads,
+            Model::ReadYourWrites | Model::MonotonicReads | Model::MonotonicWrites | Model::WritesFollowReads,
             _,
         ) => sessions::check(history, model, budget),
         (Model::Eventual, _) => eventual::check(history, budget),

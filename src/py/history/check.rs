@@ -1,6 +1,6 @@
 //! Checks as Python asks for them: off the interpreter lock, with a clock, and with Ctrl-C.
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 

@@ -70,17 +70,12 @@ fn understand(history: &History, spec: &Spec, row: u32, more: &mut More) -> Resu
         Kind::APPEND => Access::Append { item: argument, returned },
         Kind::INCREMENT => Access::Add { by: amount(history, row)?, returned },
         Kind::DECREMENT => Access::Add { by: amount(history, row)?.saturating_neg(), returned },
-        kind if is_swap(history, kind) => {
+        Kind::SWAP => {
             let new = canonical(history, argument);
             if ok { Access::Swap { old: result, new } } else { Access::Write(new) }
         }
         _ => return Err(spec.unknown_kind(history, row)),
     }))
-}
-
-/// Stores say `rmw` for what exchanges a value.
-fn is_swap(history: &History, kind: Kind) -> bool {
-    kind == Kind::SWAP
 }
 
 fn cas(history: &History, row: u32, more: &mut More) -> Result<Access, Error> {
