@@ -128,8 +128,8 @@ def short(op: Operation) -> str:
         return " ".join(_access(*access) for access in op.argument or ())
     word = _LETTER.get(op.kind, op.kind)
     value = op.result if op.kind in ("read", "r", "dequeue", "pop") else op.argument
-    if op.kind in ("read", "r") and op.status != "ok":
-        value = "?"
+    if op.kind in ("read", "r") and value is None:
+        value = "nil" if op.status == "ok" else "?"
     parts = [str(it) for it in (op.key, value) if it is not None]
     close = len(word) == 1 and all(len(it) <= 2 for it in parts)
     return ("" if close else " ").join([word, *parts])
