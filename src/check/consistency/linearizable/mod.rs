@@ -7,6 +7,7 @@
 pub(super) mod explain;
 mod mask;
 mod order;
+mod queue;
 mod search;
 #[cfg(test)]
 mod tests;
@@ -27,12 +28,14 @@ use super::spec::{Any, Custom, Machine, Object, Spec, custom_parts, parts};
 use super::verdict::{Flaw, Verdict, Witness};
 
 use self::mask::{Mask, Wide};
+use self::queue::Queued;
 use self::search::{Found, Search};
 use self::timeline::Timeline;
 use self::zones::{Writers, Zoned};
 
 const SEARCH: &str = "just-in-time search (Lowe 2017)";
 
+const QUEUE: &str = "order of elements (Henzinger et al. 2013)";
 const ZONES: &str = "zones (Gibbons-Korach 1997)";
 
 /// How many pieces the work of all parts is cut into.
@@ -169,6 +172,16 @@ fn judge(
         };
         if let Some(found) = found {
             return Ok(Judged { found, algorithm: ZONES, states: rows.len() as u64 });
+        }
+    }
+    if *spec == Spec::Queue {
+        let found = match queue::judge(history, rows) {
+            Queued::Order(order) => Some(Part::Order(order)),
+            Queued::Flaw(flaw) => Some(Part::Flaw(flaw)),
+            Queued::Unclear => None,
+        };
+        if let Some(found) = found {
+            return Ok(Judged { found, algorithm: QUEUE, states: rows.len() as u64 });
         }
     }
     match spec.object(history, rows)? {
