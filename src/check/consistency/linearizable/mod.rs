@@ -4,6 +4,8 @@
 //! Each independent part of a history is judged on its own (locality), by the best that is known for it:
 //! registers whose written values differ by their zones, queues whose elements differ by the order of these,
 //! everything else by just-in-time search.
+#[cfg(test)]
+mod cases;
 pub(super) mod explain;
 mod mask;
 mod order;
@@ -219,7 +221,7 @@ fn run<O: Object, M: Mask>(
             let point = |(op, when): (u32, u32)| {
                 let event = line.events[when as usize / 2];
                 let row = rows[event as usize / 2] as usize;
-                let column = if event % 2 == 0 { &history.invoked } else { &history.completed };
+                let column = if event.is_multiple_of(2) { &history.invoked } else { &history.completed };
                 (2 * column[row] + when % 2, rows[op as usize])
             };
             Part::Order(trail.into_iter().map(point).collect())

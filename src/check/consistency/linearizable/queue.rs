@@ -45,7 +45,7 @@ pub fn judge(history: &History, rows: &[u32]) -> Queued {
     let empty: Vec<u32> = rows.iter().copied().filter(|row| sees_empty(history, *row)).collect();
     let cuts = match cuts(history, &elements, &empty) {
         Ok(cuts) => cuts,
-        Err(flaw) => return Queued::Flaw(Box::new(flaw)),
+        Err(flaw) => return Queued::Flaw(flaw),
     };
     divide(&mut elements, &cuts);
     let Some(order) = arrange(&elements) else {
@@ -131,7 +131,7 @@ fn nowhere(history: &History, row: u32) -> Queued {
 
 /// A moment for each dequeue that saw the queue empty, at which no element must be in it; as (moment, row) in
 /// order.
-fn cuts(history: &History, elements: &[Element], empty: &[u32]) -> Result<Vec<(u32, u32)>, Flaw> {
+fn cuts(history: &History, elements: &[Element], empty: &[u32]) -> Result<Vec<(u32, u32)>, Box<Flaw>> {
     let mut full: Vec<(u32, u32, u32)> = vec![];
     if !empty.is_empty() {
         let present = elements.iter().enumerate().filter(|(_, it)| it.goes_in.1 < it.comes_out.0);
@@ -166,7 +166,7 @@ fn cuts(history: &History, elements: &[Element], empty: &[u32]) -> Result<Vec<(u
         }
         if moment >= 2 * history.completed[at] {
             let start = 2 * history.invoked[at] + 1;
-            return Err(never_empty(history, *row, elements, &chain, start));
+            return Err(Box::new(never_empty(history, *row, elements, &chain, start)));
         }
         cuts.push((moment, *row));
     }
