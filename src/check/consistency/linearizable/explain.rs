@@ -10,6 +10,9 @@ use super::timeline::Timeline;
 /// How many of the operations before the one that fails are named as culprits.
 const BEFORE: usize = 6;
 
+/// How many characters of a state are shown.
+const SHOWN: usize = 60;
+
 /// The flaw of a search that got stuck.
 pub fn stuck(history: &History, rows: &[u32], object: &impl Object, line: &Timeline, stuck: &Stuck) -> Flaw {
     let row = rows[stuck.op as usize];
@@ -17,14 +20,20 @@ pub fn stuck(history: &History, rows: &[u32], object: &impl Object, line: &Timel
     if let Some(flaw) = from_nowhere(history, row) {
         return flaw;
     }
-    let states: Vec<String> = stuck.states.iter().map(|state| object.show(history, *state)).collect();
+    let others = stuck.open.iter().filter(|op| **op != stuck.op).map(|op| rows[*op as usize]);
+    let open: Vec<u32> = others.collect();
+    let states: Vec<String> = stuck.states.iter().map(|state| brief(object.show(history, *state))).collect();
     let thing = match history.key[row as usize] {
         NULL => String::from("the object"),
         key => history.show(key),
     };
-    let others = stuck.open.iter().filter(|op| **op != stuck.op).map(|op| rows[*op as usize]);
-    let open: Vec<u32> = others.collect();
-    let mut reason = format!("{what} cannot be explained: before it returned, {thing} can only have been ");
+    let mut reason = if line.observes[stuck.op as usize] {
+        format!("{what} cannot be explained: before it returned, {thing} can only have been ")
+    } else {
+        format!(
+            "{what} has no place that explains all answers: before it returned, {thing} can only have been "
+        )
+    };
     reason += &states.join(" or ");
     let around: Vec<_> =
         open.iter().filter(|row| history.kind[**row as usize] != Kind::READ).take(4).collect();
@@ -36,7 +45,16 @@ pub fn stuck(history: &History, rows: &[u32], object: &impl Object, line: &Timel
     let mut culprits = vec![row];
     culprits.extend(&open);
     culprits.extend(last_changes(rows, line, stuck.event));
-    culprits.dedup();
+    if !line.observes[stuck.op as usize] {
+        culprits.extend(next_reads(rows, line, stuck.event));
+    }
+    let mut seen = vec![];
+    culprits.retain(|row| {
+        !seen.contains(row) && {
+            seen.push(*row);
+            true
+        }
+    });
     let reads = matches!(history.kind[row as usize], Kind::READ | Kind::CONTAINS);
     let anomaly = if reads { "stale read" } else { "not linearizable" };
     Flaw { anomaly: anomaly.to_owned(), reason, culprits, ..Flaw::default() }
@@ -53,6 +71,23 @@ fn last_changes(rows: &[u32], line: &Timeline, event: usize) -> Vec<u32> {
     let returned = line.events[..event].iter().rev().filter(|it| *it % 2 == 1).map(|it| it / 2);
     let changes = returned.filter(|op| !line.observes[*op as usize]);
     changes.take(BEFORE).map(|op| rows[op as usize]).collect()
+}
+
+/// What is read after an event, soonest first.
+fn next_reads(rows: &[u32], line: &Timeline, event: usize) -> Vec<u32> {
+    let returned = line.events[event..].iter().filter(|it| *it % 2 == 1).map(|it| it / 2);
+    let reads = returned.filter(|op| line.observes[*op as usize]);
+    reads.take(BEFORE).map(|op| rows[op as usize]).collect()
+}
+
+/// The end of a long text, which is what tells it from others.
+fn brief(text: String) -> String {
+    let length = text.chars().count();
+    if length <= SHOWN {
+        return text;
+    }
+    let end: String = text.chars().skip(length - SHOWN).collect();
+    format!("…{end}")
 }
 
 /// The flaw of a read of a value that nobody can have put there, if nothing but writes could have.

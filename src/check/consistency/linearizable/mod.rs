@@ -4,9 +4,12 @@
 //! Each independent part of a history is judged on its own (locality), by the best that is known for it:
 //! registers whose written values differ by their zones, queues whose elements differ by the order of these,
 //! everything else by just-in-time search.
+#[cfg(test)]
+mod cases;
 pub(super) mod explain;
 mod mask;
 mod order;
+mod queue;
 mod search;
 #[cfg(test)]
 mod tests;
@@ -27,12 +30,14 @@ use super::spec::{Any, Custom, Machine, Object, Spec, custom_parts, parts};
 use super::verdict::{Flaw, Verdict, Witness};
 
 use self::mask::{Mask, Wide};
+use self::queue::Queued;
 use self::search::{Found, Search};
 use self::timeline::Timeline;
 use self::zones::{Writers, Zoned};
 
 const SEARCH: &str = "just-in-time search (Lowe 2017)";
 
+const QUEUE: &str = "order of elements (Henzinger et al. 2013)";
 const ZONES: &str = "zones (Gibbons-Korach 1997)";
 
 /// How many pieces the work of all parts is cut into.
@@ -171,6 +176,16 @@ fn judge(
             return Ok(Judged { found, algorithm: ZONES, states: rows.len() as u64 });
         }
     }
+    if *spec == Spec::Queue {
+        let found = match queue::judge(history, rows) {
+            Queued::Order(order) => Some(Part::Order(order)),
+            Queued::Flaw(flaw) => Some(Part::Flaw(flaw)),
+            Queued::Unclear => None,
+        };
+        if let Some(found) = found {
+            return Ok(Judged { found, algorithm: QUEUE, states: rows.len() as u64 });
+        }
+    }
     match spec.object(history, rows)? {
         Any::Cells(mut cells) => search(history, rows, &mut cells, budget),
         Any::Other(mut object) => search(history, rows, &mut object, budget),
@@ -206,7 +221,7 @@ fn run<O: Object, M: Mask>(
             let point = |(op, when): (u32, u32)| {
                 let event = line.events[when as usize / 2];
                 let row = rows[event as usize / 2] as usize;
-                let column = if event % 2 == 0 { &history.invoked } else { &history.completed };
+                let column = if event.is_multiple_of(2) { &history.invoked } else { &history.completed };
                 (2 * column[row] + when % 2, rows[op as usize])
             };
             Part::Order(trail.into_iter().map(point).collect())

@@ -60,6 +60,22 @@ fn registers_agree_with_the_definition() {
 }
 
 #[test]
+fn queues_of_different_elements_need_no_search() {
+    let (mut held, mut quick, runs) = (0, 0, 30_000);
+    for seed in 0..runs {
+        let mut chance = Chance::new(seed);
+        let shape = Shape { values: 0, keys: 1, ..shape(&mut chance) };
+        let kinds = [Kind::ENQUEUE, Kind::DEQUEUE, Kind::DEQUEUE];
+        let history = naive::random(&mut chance, &Spec::Queue, &kinds[..2 + seed as usize % 2], shape);
+        held += u64::from(agree(&history, &Spec::Queue, seed));
+        let verdict = check(&history, &Spec::Queue, &Budget::default()).expect("they are possible");
+        quick += u64::from(verdict.algorithm == QUEUE);
+    }
+    assert!(held > runs / 5 && held < runs * 9 / 10, "{held}");
+    assert!(quick > runs * 2 / 3, "{quick}");
+}
+
+#[test]
 fn every_specification_agrees_with_the_definition() {
     for (spec, kinds) in naive::catalogue() {
         against_all_orders(&spec, kinds, 3_000);

@@ -265,6 +265,7 @@ pub(crate) fn catalogue() -> Vec<(Spec, &'static [Kind])> {
         (Spec::Set, &[Kind::ADD, Kind::READ]),
         (Spec::Counter, &[Kind::ADD, Kind::INCREMENT, Kind::DECREMENT, Kind::READ]),
         (Spec::Queue, &[Kind::ENQUEUE, Kind::DEQUEUE]),
+        (Spec::Queue, &[Kind::ENQUEUE, Kind::DEQUEUE, Kind::DEQUEUE]),
         (Spec::Stack, &[Kind::PUSH, Kind::POP]),
         (Spec::Mutex, &[Kind::ACQUIRE, Kind::RELEASE]),
         (Spec::List, &[Kind::APPEND, Kind::READ]),
