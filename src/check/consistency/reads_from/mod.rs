@@ -12,8 +12,10 @@ use super::{Budget, Error, Flaw, History, Model, Verdict, Witness};
 
 pub(crate) mod build;
 pub(crate) mod hidden;
+pub(crate) mod near;
 pub(crate) mod order;
 pub(crate) mod past;
+pub(crate) mod points;
 mod run;
 #[cfg(test)]
 pub(crate) mod testing;

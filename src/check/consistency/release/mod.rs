@@ -22,6 +22,7 @@ use super::history::Kind;
 use super::reads_from::build::{number, out_of_thin_air, sources};
 use super::reads_from::hidden::{Order, Proof};
 use super::reads_from::past::{FLAG, Pushes};
+use super::reads_from::points::Following;
 use super::reads_from::{INITIAL, NONE, Run, UNKNOWN};
 use super::{Budget, Error, Flaw, History, Model, Verdict, Witness};
 use crate::sim::Outcome;
@@ -88,7 +89,9 @@ fn judge(run: &mut Run<'_>, model: Model, budget: &Budget<'_>) -> Option<Result<
         links[acquire as usize] = FLAG | release;
     }
     let pushes = (model == Model::Release).then(|| pushes(run));
-    let order = Order { run, links: &links, place: &run.place, pushes: pushes.as_ref() };
+    let following = Following::of(run, &run.by_place(&run.place));
+    let (place, pushes) = (&run.place, pushes.as_ref());
+    let order = Order { run, links: &links, place, pushes, following: &following };
     Some(match order.hidden(|op| candidates.of_read(op), budget)? {
         Ok(_) => Ok(()),
         Err(read) => Err(hidden(&order, read, candidates.of_read(read))),
