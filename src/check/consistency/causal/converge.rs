@@ -28,7 +28,7 @@ struct Conflict {
 pub(super) fn converges(run: &Run<'_>, budget: &Budget<'_>) -> Finding {
     let place = match order::causal(run) {
         Ok(place) => place,
-        Err(cycle) => return Some(Err(order::cyclic(run, &cycle))),
+        Err(cycle) => return Some(Err(Box::new(order::cyclic(run, &cycle)))),
     };
     let mut sorted = run.by_place(&place);
     let following = Following::of(run, &sorted);
@@ -39,14 +39,14 @@ pub(super) fn converges(run: &Run<'_>, budget: &Budget<'_>) -> Finding {
     let order = Order { run, links: &links, place: &place, pushes: None, following: &following };
     let doubts = match order.hidden(|op| sources(run, op), budget)? {
         Ok(doubts) => doubts,
-        Err(read) => return Some(Err(overwritten(&order, read))),
+        Err(read) => return Some(Err(Box::new(overwritten(&order, read)))),
     };
     if !doubts.is_empty() {
         let backward = doubts.iter().map(|doubt| (place[doubt.hidden as usize], doubt.over));
         let stretches = Stretches::of(run.len(), backward.collect());
         let conflicts = conflicts(&order, &sorted, &stretches, budget)?;
         if let Err(cycle) = stretches.sort(run, &place, &mut sorted, &conflicts) {
-            return Some(Err(cyclic(&order, &cycle, &conflicts)));
+            return Some(Err(Box::new(cyclic(&order, &cycle, &conflicts))));
         }
     }
     Some(Ok(Witness::Order(run.rows_of(sorted.into_iter()))))

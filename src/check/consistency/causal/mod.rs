@@ -51,7 +51,7 @@ pub fn check(history: &History, model: Model, budget: &Budget<'_>) -> Result<Ver
 fn plain(run: &Run<'_>, budget: &Budget<'_>) -> Finding {
     let place = match order::causal(run) {
         Ok(place) => place,
-        Err(cycle) => return Some(Err(order::cyclic(run, &cycle))),
+        Err(cycle) => return Some(Err(Box::new(order::cyclic(run, &cycle)))),
     };
     let following = Following::of(run, &run.by_place(&place));
     if following.explains_all(run, &place) {
@@ -61,7 +61,7 @@ fn plain(run: &Run<'_>, budget: &Budget<'_>) -> Finding {
     let order = Order { run, links: &links, place: &place, pushes: None, following: &following };
     match order.hidden(|op| sources(run, op), budget)? {
         Ok(_) => Some(Ok(Witness::Absence)),
-        Err(read) => Some(Err(overwritten(&order, read))),
+        Err(read) => Some(Err(Box::new(overwritten(&order, read)))),
     }
 }
 

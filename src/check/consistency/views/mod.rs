@@ -66,7 +66,7 @@ fn views(run: &Run<'_>, base: Base, budget: &Budget<'_>) -> Finding {
         Base::Sessions => (run.slot.clone(), points::places(run).unwrap_or_else(|| run.place.clone())),
         Base::Causality => match order::causal(run) {
             Ok(place) => (causal_links(run), place),
-            Err(cycle) => return Some(Err(order::cyclic(run, &cycle))),
+            Err(cycle) => return Some(Err(Box::new(order::cyclic(run, &cycle)))),
         },
     };
     let by_place = run.by_place(&place);
@@ -88,7 +88,7 @@ fn views(run: &Run<'_>, base: Base, budget: &Budget<'_>) -> Finding {
     for (session, view) in readers.into_iter().zip(views) {
         match view {
             View::OutOfBudget => return None,
-            View::Impossible => return Some(Err(explain(run, &links, &place, session))),
+            View::Impossible => return Some(Err(Box::new(explain(run, &links, &place, session)))),
             View::Possible(order) => {
                 let row = run.rows[run.starts[session] as usize] as usize;
                 orders.push((run.history.process[row], order));
