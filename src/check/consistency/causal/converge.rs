@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use super::super::reads_from::hidden::Order;
+use super::super::reads_from::near::Near;
 use super::super::reads_from::order::{self, edge};
 use super::super::reads_from::past::{Past, Reasons, causal_links};
+use super::super::reads_from::points::Following;
 use super::super::reads_from::{Finding, NONE, Run, for_each_session};
 use super::super::{Budget, Edge, Flaw, Witness};
 use super::{overwritten, rows, sources};
@@ -26,21 +28,25 @@ struct Conflict {
 pub(super) fn converges(run: &Run<'_>, budget: &Budget<'_>) -> Finding {
     let place = match order::causal(run) {
         Ok(place) => place,
-        Err(cycle) => return Some(Err(order::cyclic(run, &cycle))),
-    };
-    let links = causal_links(run);
-    let order = Order { run, links: &links, place: &place, pushes: None };
-    let doubts = match order.hidden(|op| sources(run, op), budget)? {
-        Ok(doubts) => doubts,
-        Err(read) => return Some(Err(overwritten(&order, read))),
+        Err(cycle) => return Some(Err(Box::new(order::cyclic(run, &cycle)))),
     };
     let mut sorted = run.by_place(&place);
+    let following = Following::of(run, &sorted);
+    if following.explains_all(run, &place) {
+        return Some(Ok(Witness::Order(run.rows_of(sorted.into_iter()))));
+    }
+    let links = causal_links(run);
+    let order = Order { run, links: &links, place: &place, pushes: None, following: &following };
+    let doubts = match order.hidden(|op| sources(run, op), budget)? {
+        Ok(doubts) => doubts,
+        Err(read) => return Some(Err(Box::new(overwritten(&order, read)))),
+    };
     if !doubts.is_empty() {
         let backward = doubts.iter().map(|doubt| (place[doubt.hidden as usize], doubt.over));
         let stretches = Stretches::of(run.len(), backward.collect());
         let conflicts = conflicts(&order, &sorted, &stretches, budget)?;
         if let Err(cycle) = stretches.sort(run, &place, &mut sorted, &conflicts) {
-            return Some(Err(cyclic(&order, &cycle, &conflicts)));
+            return Some(Err(Box::new(cyclic(&order, &cycle, &conflicts))));
         }
     }
     Some(Ok(Witness::Order(run.rows_of(sorted.into_iter()))))
@@ -69,6 +75,13 @@ impl Stretches {
             of[*from as usize..=*to as usize].fill(index as u32);
         }
         Self { ranges, of }
+    }
+
+    /// What a read reads from, and the stretch that this is in.
+    fn of_source(&self, run: &Run<'_>, place: &[u32], read: u32) -> Option<(u32, u32)> {
+        let source = run.source_of(read)?;
+        let stretch = self.of[place[source as usize] as usize];
+        (stretch != NONE).then_some((source, stretch))
     }
 
     /// Sorts each stretch by causality and conflicts, as near to the order as possible. The error is a cycle.
@@ -115,10 +128,13 @@ fn conflicts(
     budget: &Budget<'_>,
 ) -> Option<Vec<Conflict>> {
     let (run, place) = (order.run, order.place);
-    let sessions: Vec<usize> = (0..run.sessions()).collect();
-    let past = || Past::new(run, order.links, place, None);
-    let found = for_each_session(run, &sessions, past, |past, session| {
-        conflicts_of(order, past, session, by_place, stretches, budget)
+    let within = |op: u32| stretches.of_source(run, place, op).is_some();
+    let concerned = |session: &usize| run.of_session(*session).any(within);
+    let sessions: Vec<usize> = (0..run.sessions()).filter(concerned).collect();
+    let tools = || (Past::new(run, order.links, place, None), Near::new(run, order.links, place));
+    let found = for_each_session(run, &sessions, tools, |tools, session| {
+        near_conflicts(order, &mut tools.1, session, stretches)
+            .or_else(|| conflicts_of(order, &mut tools.0, session, by_place, stretches, budget))
     });
     let mut all = Vec::new();
     for session in found {
@@ -131,6 +147,34 @@ fn conflicts(
     all.par_sort_unstable_by_key(|it| (stretch(it), *it));
     all.dedup_by_key(|it| (it.before, it.after));
     Some(all)
+}
+
+/// The same as [`conflicts_of`], read by read. Nothing if that is no cheaper.
+fn near_conflicts(
+    order: &Order<'_>,
+    near: &mut Near<'_>,
+    session: usize,
+    stretches: &Stretches,
+) -> Option<Vec<Conflict>> {
+    let run = order.run;
+    let mut found = Vec::new();
+    near.left = run.len() / 2;
+    for read in run.of_session(session) {
+        let Some((after, stretch)) = stretches.of_source(run, order.place, read) else { continue };
+        let (from, to) = stretches.ranges[stretch as usize];
+        let cheap = near.each(read, from - 1, |op| {
+            let same = run.is_write(op) && run.key[op as usize] == run.key[read as usize];
+            if same && op != after && order.place[op as usize] <= to {
+                found.push(Conflict { before: op, after, read });
+            }
+        });
+        if !cheap {
+            return None;
+        }
+    }
+    found.sort_unstable();
+    found.dedup_by_key(|it| (it.before, it.after));
+    Some(found)
 }
 
 fn conflicts_of(
@@ -148,13 +192,8 @@ fn conflicts_of(
         if op & 0xfff == 0 && (budget.stop)() {
             return None;
         }
-        let source = run.source_of(op);
-        past.step(op, source, 0, &mut ());
-        let Some(after) = source else { continue };
-        let stretch = stretches.of[order.place[after as usize] as usize];
-        if stretch == NONE {
-            continue;
-        }
+        past.step(op, run.source_of(op), 0, &mut ());
+        let Some((after, stretch)) = stretches.of_source(run, order.place, op) else { continue };
         let lasts = past.last[run.slots_of(op)].iter().filter(|last| **last > 0);
         let near = lasts.filter(|last| stretches.of[**last as usize] == stretch);
         let writes = near.map(|last| by_place[*last as usize - 1]).filter(|it| *it != after);

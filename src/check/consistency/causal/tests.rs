@@ -1,7 +1,7 @@
 //! Figures, traps, and plain causal consistency and convergence against their definitions.
-use super::super::arbitrary::Chance;
+use super::super::arbitrary::{Chance, Shape, registers};
 use super::super::reads_from::testing::{self, Small, history};
-use super::super::{Budget, Flaw, History, Model, Verdict, Witness};
+use super::super::{Budget, Flaw, History, Model, Verdict, Witness, sessions, views};
 
 const CAUSAL: [Model; 3] = [Model::Causal, Model::CausalConvergence, Model::CausalMemory];
 
@@ -120,4 +120,26 @@ fn verdicts_agree_with_the_definitions() {
         }
     }
     assert!(counts.iter().flatten().all(|count| *count > 5_000) && apart > 100, "{counts:?} {apart}");
+}
+
+#[test]
+fn long_histories_are_judged_alike_on_any_number_of_threads() {
+    let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+    let (one, three) = (pool(1), pool(3));
+    for (seed, lies) in [(1, 0), (2, 0), (3, 1), (4, 10)] {
+        let shape = Shape { processes: 8, operations: 9_000, keys: 20, values: 0, lies, unknown: 1 };
+        let history = registers(&mut Chance::new(seed), shape);
+        let all = || {
+            let budget = Budget::default();
+            let mut verdicts = CAUSAL.map(|model| judge(&history, model)).to_vec();
+            verdicts.push(views::check(&history, Model::Pram, &budget).unwrap());
+            for model in Model::Causal.implies() {
+                verdicts.push(sessions::check(&history, *model, &budget).unwrap());
+            }
+            verdicts
+        };
+        let verdicts = one.install(all);
+        assert!(verdicts.iter().all(|verdict| verdict.ok == Some(lies == 0)), "seed {seed}: {verdicts:?}");
+        assert_eq!(verdicts, three.install(all), "seed {seed}");
+    }
 }

@@ -1,15 +1,18 @@
 //! Reads of values that were overwritten in the past of the reader.
 //!
 //! A read is hidden from a write w if its past holds another write to the same key that has w in its own past.
-//! Of every session only the last write to the key within the past counts. Two walks over the history for each
-//! process: the first one collects the pairs in doubt (those that the order of time does not settle), the
-//! second one, as the process of the later write, decides them.
+//! Of every session only the last write to the key within the past counts. A read is settled at once if no other
+//! write stands between the write and the read in an order that causality keeps. The others are looked into one
+//! by one as long as that is cheap, or by two walks over the history for their process: the first one collects
+//! the pairs in doubt, the second one, as the process of the later write, decides them.
 use rayon::prelude::*;
 
 use super::super::Budget;
 use super::for_each_session;
+use super::near::Near;
 use super::past::{Past, Pushes, Reasons};
-use super::run::{INITIAL, Run};
+use super::points::Following;
+use super::run::{INITIAL, NONE, Run};
 
 /// What comes before what.
 #[derive(Clone, Copy)]
@@ -20,7 +23,12 @@ pub(crate) struct Order<'r> {
     /// An order of all operations that keeps sessions and links.
     pub place: &'r [u32],
     pub pushes: Option<&'r Pushes>,
+    /// Which writes follow each other in the order of the places.
+    pub following: &'r Following,
 }
+
+/// The tools of one thread.
+type Tools<'r> = (Past<'r>, Near<'r>);
 
 /// A read, a write that it may have read from, and a write to the same key in its past that may hide that one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,13 +57,18 @@ impl<'r> Order<'r> {
     where
         C: Fn(u32) -> &'c [u32] + Sync,
     {
-        let reads = |session: &usize| self.run.of_session(*session).any(|op| !candidates(op).is_empty());
+        let open = |op: u32| !candidates(op).is_empty() && !self.settled(op, candidates(op));
+        let reads = |session: &usize| self.run.of_session(*session).any(open);
         let readers: Vec<usize> = (0..self.run.sessions()).filter(reads).collect();
         let looked = for_each_session(
             self.run,
             &readers,
-            || self.past(),
-            |past, session| self.scan(past, session, &candidates, budget),
+            || self.tools(),
+            |tools, session| {
+                self.look_near(&mut tools.1, session, &candidates)
+                    .map(Some)
+                    .unwrap_or_else(|| self.scan(&mut tools.0, session, &candidates, budget))
+            },
         );
         let place = |read: &u32| self.run.place[*read as usize];
         let mut doubts = Vec::new();
@@ -85,6 +98,95 @@ impl<'r> Order<'r> {
 
     fn past(&self) -> Past<'r> {
         Past::new(self.run, self.links, self.place, self.pushes)
+    }
+
+    fn tools(&self) -> Tools<'r> {
+        (self.past(), Near::new(self.run, self.links, self.place))
+    }
+
+    /// Whether no write to the key stands between one of the candidates and the read.
+    fn settled(&self, read: u32, candidates: &[u32]) -> bool {
+        let place = self.place[read as usize];
+        candidates.iter().any(|write| place < self.following.after(self.run, read, *write))
+    }
+
+    /// The same as [`Order::scan`], read by read. Nothing if that is no cheaper.
+    fn look_near<'c, C>(
+        &self,
+        near: &mut Near<'_>,
+        session: usize,
+        candidates: &C,
+    ) -> Option<(Vec<Doubt>, Option<u32>)>
+    where
+        C: Fn(u32) -> &'c [u32],
+    {
+        let mut doubts = Vec::new();
+        if self.pushes.is_some() {
+            return None;
+        }
+        near.left = self.run.len() / 2;
+        for read in self.run.of_session(session) {
+            let writes = candidates(read);
+            if !writes.is_empty()
+                && !self.settled(read, writes)
+                && !self.allows_near(near, read, writes, &mut doubts)?
+            {
+                return Some((doubts, Some(read)));
+            }
+        }
+        Some((doubts, None))
+    }
+
+    /// The same as [`Order::allows`], by a search. Nothing if it takes too long.
+    fn allows_near(
+        &self,
+        near: &mut Near<'_>,
+        read: u32,
+        candidates: &[u32],
+        doubts: &mut Vec<Doubt>,
+    ) -> Option<bool> {
+        let run = self.run;
+        let start = doubts.len();
+        for write in candidates.iter().copied() {
+            let first = self.following.after(run, read, write);
+            let slot = if write == INITIAL { NONE } else { run.slot[write as usize] };
+            let (mut safe, mut hidden, before) = (true, false, doubts.len());
+            let cheap = near.each(read, first - 1, |op| {
+                if run.is_write(op) && run.key[op as usize] == run.key[read as usize] {
+                    safe = false;
+                    hidden |= slot == NONE || run.slot[op as usize] == slot;
+                    doubts.push(Doubt { over: self.place[op as usize], hidden: write, read });
+                }
+            });
+            if !cheap {
+                return None;
+            }
+            if safe {
+                doubts.truncate(start);
+                return Some(true);
+            }
+            if hidden {
+                doubts.truncate(before);
+            }
+        }
+        Some(doubts.len() > start)
+    }
+
+    /// The same as [`Order::decide_in`], pair by pair. Nothing if that is no cheaper.
+    fn decide_near(&self, near: &mut Near<'_>, group: &[(u32, u32, usize)]) -> Option<Vec<usize>> {
+        let mut sure = Vec::new();
+        if self.pushes.is_some() {
+            return None;
+        }
+        near.left = self.run.len() / 2;
+        for (over, hidden, index) in group {
+            let mut found = false;
+            if !near.each(*over, self.place[*hidden as usize] - 1, |op| found |= op == *hidden) {
+                return None;
+            }
+            sure.extend(found.then_some(*index));
+        }
+        Some(sure)
     }
 
     fn scan<'c, C>(
@@ -143,8 +245,12 @@ impl<'r> Order<'r> {
         let decided = for_each_session(
             self.run,
             &concerned,
-            || self.past(),
-            |past, session| self.decide_in(past, session, &groups[session], budget),
+            || self.tools(),
+            |tools, session| {
+                let group = &groups[session];
+                self.decide_near(&mut tools.1, group)
+                    .or_else(|| self.decide_in(&mut tools.0, session, group, budget))
+            },
         );
         let mut sure = vec![false; doubts.len()];
         for group in decided {

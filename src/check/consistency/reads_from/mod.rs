@@ -12,14 +12,16 @@ use super::{Budget, Error, Flaw, History, Model, Verdict, Witness};
 
 pub(crate) mod build;
 pub(crate) mod hidden;
+pub(crate) mod near;
 pub(crate) mod order;
 pub(crate) mod past;
+pub(crate) mod points;
 mod run;
 #[cfg(test)]
 pub(crate) mod testing;
 
 /// What a model says about a run: its proof, or the flaw; nothing if it was told to stop.
-pub(crate) type Finding = Option<Result<Witness, Flaw>>;
+pub(crate) type Finding = Option<Result<Witness, Box<Flaw>>>;
 
 /// Judges a history of reads and writes by a model that is told which write each read reads from.
 ///
@@ -92,7 +94,7 @@ impl<C: Fn(&Run<'_>) -> Finding> Search<'_, C> {
     fn descend(&mut self, run: &mut Run<'_>, guesses: &[Vec<u32>]) -> Finding {
         let reads = &self.behind.reads;
         let mut tried = vec![0];
-        let mut blame: Option<Flaw> = None;
+        let mut blame: Option<Box<Flaw>> = None;
         let mut culprits: Vec<u32> = Vec::new();
         while let Some(next) = tried.last_mut() {
             let depth_index = *next;
@@ -140,7 +142,7 @@ impl<C: Fn(&Run<'_>) -> Finding> Search<'_, C> {
     fn verdict(&self, finding: Finding) -> Verdict {
         match finding {
             Some(Ok(witness)) => Verdict::holds(self.model, self.algorithm, witness),
-            Some(Err(flaw)) => Verdict::fails(self.model, self.algorithm, flaw),
+            Some(Err(flaw)) => Verdict::fails(self.model, self.algorithm, *flaw),
             None => Verdict::unknown(self.model, self.algorithm),
         }
         .after(self.states)

@@ -4,17 +4,16 @@ use std::collections::BinaryHeap;
 
 use super::super::{Edge, Flaw};
 use super::build::group;
+use super::points;
 use super::run::{NONE, Run};
 
 /// Of each operation, its place (from 1 on) in an order of all that keeps causality and is near that of time.
 /// The error is a cycle: each operation comes before the next one, the last before the first.
 ///
-/// O(n), O(n log n) if somebody read what was written later.
+/// O(n log n).
 pub(crate) fn causal(run: &Run<'_>) -> Result<Vec<u32>, Vec<u32>> {
-    let in_time =
-        |op: usize| run.source_of(op as u32).is_none_or(|source| run.place[source as usize] < run.place[op]);
-    if (0..run.len()).all(in_time) {
-        return Ok(run.place.clone());
+    if let Some(place) = points::places(run) {
+        return Ok(place);
     }
     let mut heads: BinaryHeap<Reverse<(u32, u32)>> = BinaryHeap::new();
     let add = |heads: &mut BinaryHeap<_>, op: u32| heads.push(Reverse((run.place[op as usize], op)));

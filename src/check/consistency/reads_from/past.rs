@@ -17,13 +17,13 @@ pub(crate) const FLAG: u32 = 1 << 31;
 pub(crate) fn causal_links(run: &Run<'_>) -> Links {
     let mut links = run.slot.clone();
     let mut known = vec![(NONE, 0); run.sessions()];
-    for op in 0..run.len() {
+    for (op, link) in links.iter_mut().enumerate() {
         let Some(source) = run.source_of(op as u32) else { continue };
         let (session, writer) = (run.session[op], run.session[source as usize]);
         let known = &mut known[writer as usize];
         let news = known.0 != session || known.1 < source;
         if session != writer && news {
-            links[op] = FLAG | source;
+            *link = FLAG | source;
             *known = (session, source);
         }
     }

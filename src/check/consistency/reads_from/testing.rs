@@ -198,12 +198,9 @@ impl Small {
 /// Closes a relation transitively.
 pub(crate) fn close(before: &mut [Vec<bool>]) {
     for via in 0..before.len() {
-        for a in 0..before.len() {
-            if before[a][via] {
-                for b in 0..before.len() {
-                    before[a][b] |= before[via][b];
-                }
-            }
+        let onward = before[via].clone();
+        for row in before.iter_mut().filter(|row| row[via]) {
+            row.iter_mut().zip(&onward).for_each(|(it, onward)| *it |= onward);
         }
     }
 }

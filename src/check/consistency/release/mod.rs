@@ -22,6 +22,7 @@ use super::history::Kind;
 use super::reads_from::build::{number, out_of_thin_air, sources};
 use super::reads_from::hidden::{Order, Proof};
 use super::reads_from::past::{FLAG, Pushes};
+use super::reads_from::points::Following;
 use super::reads_from::{INITIAL, NONE, Run, UNKNOWN};
 use super::{Budget, Error, Flaw, History, Model, Verdict, Witness};
 use crate::sim::Outcome;
@@ -81,14 +82,16 @@ fn judge(run: &mut Run<'_>, model: Model, budget: &Budget<'_>) -> Option<Result<
     };
     let candidates = match Candidates::of(run) {
         Ok(candidates) => candidates,
-        Err(flaw) => return Some(Err(flaw)),
+        Err(flaw) => return Some(Err(*flaw)),
     };
     let mut links = run.slot.clone();
     for (release, acquire) in sections.transfers() {
         links[acquire as usize] = FLAG | release;
     }
     let pushes = (model == Model::Release).then(|| pushes(run));
-    let order = Order { run, links: &links, place: &run.place, pushes: pushes.as_ref() };
+    let following = Following::of(run, &run.by_place(&run.place));
+    let (place, pushes) = (&run.place, pushes.as_ref());
+    let order = Order { run, links: &links, place, pushes, following: &following };
     Some(match order.hidden(|op| candidates.of_read(op), budget)? {
         Ok(_) => Ok(()),
         Err(read) => Err(hidden(&order, read, candidates.of_read(read))),
@@ -116,22 +119,22 @@ struct Candidates {
 }
 
 impl Candidates {
-    fn of(run: &mut Run<'_>) -> Result<Self, Flaw> {
+    fn of(run: &mut Run<'_>) -> Result<Self, Box<Flaw>> {
         let behind = match sources(run) {
             Ok(behind) => behind,
-            Err(read) => return Err(out_of_thin_air(run.history, run.rows[read as usize])),
+            Err(read) => return Err(Box::new(out_of_thin_air(run.history, run.rows[read as usize]))),
         };
         let mut lists = vec![NONE; run.len()];
         behind.reads.iter().for_each(|read| lists[read.op as usize] = read.list);
         let mut candidates = Self { starts: vec![0], writes: vec![] };
         let mut early: Option<u32> = None;
-        for op in 0..run.len() {
+        for (op, list) in lists.iter().copied().enumerate() {
             let begun = |write: &u32| *write == INITIAL || run.place[*write as usize] < run.place[op];
             let single = std::slice::from_ref(&run.source[op]);
-            let list = behind.writes.get(lists[op] as usize).map_or(single, Vec::as_slice);
-            if run.is_known_read(op as u32) || lists[op] != NONE {
+            let writes = behind.writes.get(list as usize).map_or(single, Vec::as_slice);
+            if run.is_known_read(op as u32) || list != NONE {
                 let count = candidates.writes.len();
-                candidates.writes.extend(list.iter().copied().filter(begun));
+                candidates.writes.extend(writes.iter().copied().filter(begun));
                 if candidates.writes.len() == count {
                     early = early.into_iter().chain([op as u32]).min_by_key(|it| run.place[*it as usize]);
                 }
@@ -139,7 +142,7 @@ impl Candidates {
             candidates.starts.push(candidates.writes.len() as u32);
         }
         if let Some(read) = early {
-            return Err(from_the_future(run, read));
+            return Err(Box::new(from_the_future(run, read)));
         }
         run.source.iter_mut().filter(|source| **source != NONE).for_each(|source| *source = UNKNOWN);
         Ok(candidates)

@@ -70,7 +70,10 @@ fn guarantee(run: &Run<'_>, model: Model, look: Look, budget: &Budget<'_>) -> Fi
         flaws.extend(session?);
     }
     let first = flaws.into_iter().min_by_key(|read| run.place[*read as usize]);
-    Some(first.map_or(Ok(Witness::Absence), |read| Err(explain::explain(run, model, read))))
+    Some(match first {
+        None => Ok(Witness::Absence),
+        Some(read) => Err(Box::new(explain::explain(run, model, read))),
+    })
 }
 
 /// The writes of each slot.

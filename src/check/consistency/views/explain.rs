@@ -49,7 +49,7 @@ pub(super) fn explain(run: &Run<'_>, links: &[u32], place: &[u32], session: usiz
         match explanation.round(&mut traced) {
             Ok(news) if news.is_empty() => return explanation.stuck(&traced),
             Ok(mut news) => traced.entries.force(&mut news),
-            Err(flaw) => return flaw,
+            Err(flaw) => return *flaw,
         }
         entries = traced.entries;
     }
@@ -57,7 +57,7 @@ pub(super) fn explain(run: &Run<'_>, links: &[u32], place: &[u32], session: usiz
 
 impl Explanation<'_> {
     /// One round through the reads: the pairs that make pasts grow, or the flaw.
-    fn round(&mut self, traced: &mut Traced) -> Result<Vec<Forced>, Flaw> {
+    fn round(&mut self, traced: &mut Traced) -> Result<Vec<Forced>, Box<Flaw>> {
         let run = self.run;
         let by_place = run.by_place(self.place);
         let mut past = Past::new(run, self.links, self.place, None);
@@ -66,7 +66,7 @@ impl Explanation<'_> {
         for (op, segment) in run.of_session(self.session).zip(1..) {
             past.step(op, run.source_of(op), segment, traced);
             if let Some((target, parent)) = past.from_the_future {
-                return Err(self.future(traced, op, target, parent));
+                return Err(Box::new(self.future(traced, op, target, parent)));
             }
             if !run.is_known_read(op) {
                 continue;
@@ -83,7 +83,7 @@ impl Explanation<'_> {
                 }
                 let chain = traced.reasons.chain(run, before, op);
                 if initial {
-                    return Err(self.initial(op, before, &chain));
+                    return Err(Box::new(self.initial(op, before, &chain)));
                 }
                 if when > entered {
                     news.push(Forced { after: source, before, read: op });
