@@ -1,13 +1,13 @@
 //! Lists: what is read tells in which order everything was appended (Kingsbury and Alvaro, *Elle: Inferring
 //! Isolation Anomalies from Experimental Observations*, VLDB 2020).
 //!
-//! 1. [`infer`]: the longest list of each key is the order of its versions; everything else that was read must
+//! 1. `infer`: the longest list of each key is the order of its versions; everything else that was read must
 //!    be a prefix of it. What breaks that breaks every level.
-//! 2. [`dependencies`]: who read from whom (`wr`), who overwrote whom (`ww`), who overwrote what somebody read
+//! 2. `dependencies`: who read from whom (`wr`), who overwrote whom (`ww`), who overwrote what somebody read
 //!    (`rw`): Adya's graph, and real time, if it counts.
-//! 3. [`judge`]: an acyclic graph has every level. Otherwise each component with cycles is judged by the
+//! 3. `judge`: an acyclic graph has every level. Otherwise each component with cycles is judged by the
 //!    condition of the level.
-//! 4. [`explain`]: the cycle in words, with the accesses that show it.
+//! 4. `explain`: the cycle in words, with the accesses that show it.
 use std::collections::BTreeMap;
 
 use super::keys::Keys;
@@ -28,8 +28,13 @@ mod tests;
 mod versions;
 mod weak;
 
-/// Whether transactions on lists are as isolated as a model asks for. Linear in the lengths of all lists and
-/// the number of accesses, if they are; for what costs more, see [`judge`].
+/// Whether transactions on lists are as isolated as a model asks for.
+///
+/// O(lengths of all lists + accesses) for prefix and (strict) serializable, and for all levels if the history is
+/// serializable. Otherwise, for those transactions that are on cycles: read committed and read atomic also go
+/// through all writes of everybody from whom a transaction reads; transactional causal takes O(accesses · number
+/// of processes); and snapshot isolation may have to search for the order of appends that nobody read, which can
+/// take exponentially long (and is what the budget is for).
 ///
 /// The version order of a key is that of the longest list read. A list is a state of its key, also if its
 /// reader has appended the end of it itself: that tells on what it has put its elements. Elements that nobody
