@@ -22,7 +22,7 @@ const SESSION: Dependencies = Dependencies::of(&[Dependency::Session]);
 const REAL_TIME: Dependencies = Dependencies::of(&[Dependency::RealTime]);
 
 /// How many edges to look at in search of a shorter cycle than the one that is known already.
-const EFFORT: u64 = 1 << 22;
+const EFFORT: u64 = 1 << 20;
 
 /// A forbidden cycle of a part, in the numbers of the whole, as links between transactions only; none if the
 /// part has none.
@@ -251,6 +251,18 @@ impl<'a> Walk<'a> {
         reasons.reverse();
         reasons
     }
+}
+
+/// A short cycle of a graph that has one, as indexes of links, with [`Graph::INNER`] among them.
+///
+/// # Errors
+/// When the budget is spent.
+pub fn shortest(
+    graph: &Graph,
+    components: &Components,
+    meter: &mut Meter<'_>,
+) -> Result<Vec<u32>, Exhausted> {
+    Ok(Walk::new(graph).shortest(components, meter)?.unwrap_or_default())
 }
 
 /// A shortest path between two transactions through the links of these kinds; none if there is none.

@@ -38,16 +38,15 @@ use self::keys::Keys;
 /// that are neither transactions nor reads nor writes; [`Error::BadOperation`] for an access that does not
 /// fit its key.
 pub fn check(history: &History, model: Model, budget: &Budget<'_>) -> Result<Verdict, Error> {
-    let history = prepare(history, model)?;
-    match Keys::of(&history)? {
-        Keys::Lists => lists::check(&history, model, budget),
-        Keys::Registers => registers::check(&history, model, budget),
+    on_transactions(history, model, |history| match Keys::of(history)? {
+        Keys::Lists => lists::check(history, model, budget),
+        Keys::Registers => registers::check(history, model, budget),
         Keys::Mixed => Err(Error::NotDefined {
             model,
             what: "transactions on both lists and registers".to_owned(),
-            hint: "use lists only, or registers only".to_owned(),
+            hint: "give the orders of the versions, or use only one of them".to_owned(),
         }),
-    }
+    })
 }
 
 /// The same for white-box tests: the order of the versions of each key is known from the store's own log, so
@@ -65,7 +64,25 @@ pub fn check_with_versions(
     lists::check_with_versions(history, model, orders, budget)
 }
 
-/// The history with nothing but transactions in it, if the model is about them.
+/// Judges the history with nothing but transactions in it, if the model is about them.
+fn on_transactions(
+    history: &History,
+    model: Model,
+    judge: impl FnOnce(&History) -> Result<Verdict, Error>,
+) -> Result<Verdict, Error> {
+    match prepare(history, model)? {
+        Cow::Borrowed(history) => judge(history),
+        Cow::Owned(history) => {
+            let mut verdict = judge(&history)?;
+            if let Some(flaw) = &mut verdict.flaw {
+                // They are those of another history.
+                flaw.accesses.clear();
+            }
+            Ok(verdict)
+        }
+    }
+}
+
 fn prepare(history: &History, model: Model) -> Result<Cow<'_, History>, Error> {
     if !model.is_transactional() {
         return Err(Error::NotDefined {

@@ -82,7 +82,7 @@ impl<'a> Explainer<'a> {
             Access::Read(_) => format!("T{to} reads {key} = {saw}, which T{from} wrote"),
             _ => {
                 let last = self.last_written(link.from, link.key);
-                format!("T{to} reads {key} = {saw} with T{from}'s append of {last} as the latest")
+                format!("T{to} reads {key} = {saw}, where T{from}'s append of {last} is the latest of others")
             }
         }
     }

@@ -18,6 +18,9 @@ pub(super) const ALGORITHM: &str = "Adya's graph from known versions (Elle 2020)
 const ACCESS_BYTES: u64 = 96;
 const TRANSACTION_BYTES: u64 = 160;
 
+/// How many flaws to look at in search of one that needs few operations to be seen.
+const FLAWS: usize = 4;
+
 /// What is wrong with a part, if anything; otherwise its commit order, in the numbers of the part.
 type Judged = Result<Vec<u32>, Flaw>;
 
@@ -58,12 +61,21 @@ impl Judge<'_> {
         }
         drop(graph);
         let parts = Part::cyclic(&links, &components);
-        let mut orders = Vec::with_capacity(parts.len());
-        for part in &parts {
-            match self.part(part, meter)? {
-                Err(flaw) => return Ok(Err(flaw)),
-                Ok(order) => orders.push(order),
+        let mut by_size: Vec<usize> = (0..parts.len()).collect();
+        by_size.sort_by_key(|part| (parts[*part].slots.len(), parts[*part].slots[0]));
+        let mut orders = vec![vec![]; parts.len()];
+        let mut flaws: Vec<Flaw> = vec![];
+        for part in by_size {
+            match self.part(&parts[part], meter)? {
+                Err(flaw) => flaws.push(flaw),
+                Ok(order) => orders[part] = order,
             }
+            if flaws.len() == FLAWS {
+                break;
+            }
+        }
+        if let Some(flaw) = flaws.into_iter().min_by_key(|flaw| flaw.culprits.len()) {
+            return Ok(Err(flaw));
         }
         let mut order = Vec::with_capacity(self.versions.committed.len());
         let mut end = components.order.len();
@@ -122,22 +134,21 @@ impl Judge<'_> {
     }
 
     fn snapshot(&self, part: &Part, meter: &mut Meter<'_>) -> Result<Judged, Exhausted> {
-        let choices = match snapshot::commit_order(part, self.versions, meter)? {
+        let (choices, pair) = match snapshot::commit_order(part, self.versions, meter)? {
             snapshot::Found::Order(order) => return Ok(Ok(order)),
-            snapshot::Found::Conflict(choices) => choices,
+            snapshot::Found::Conflict { choices, pair } => (choices, pair),
         };
         let mut with = |choices: &[Link]| {
             let mut part = part.clone();
             part.links.links.extend(choices);
             cycles::worst(&part, Forbidden::Snapshot, meter)
         };
-        let one = with(&choices)?.unwrap_or_default();
-        let Some(Link { from, to, .. }) = choices.first().copied() else { return Ok(Err(self.flaw(&one))) };
-        let other = with(&[Link { from: to, to: from, ..choices[0] }])?;
+        let Some(pair) = pair else { return Ok(Err(self.flaw(&with(&[])?.unwrap_or_default()))) };
+        let either = (with(&[pair])?, with(&[Link { from: pair.to, to: pair.from, ..pair }])?);
         let explainer = Explainer::new(self.history, self.versions);
-        Ok(Err(match other {
-            Some(other) if choices.len() == 1 => explainer.either_way(&one, &other),
-            _ => explainer.any_order(&one, part.transactions()),
+        Ok(Err(match either {
+            (Some(one), Some(other)) => explainer.either_way(&one, &other),
+            _ => explainer.any_order(&with(&choices)?.unwrap_or_default(), part.transactions()),
         }))
     }
 

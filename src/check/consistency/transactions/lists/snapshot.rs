@@ -1,11 +1,14 @@
 //! Snapshot isolation, and the order of writes that nobody read.
 //!
-//! Two transactions that write one key must not overlap under snapshot isolation. For writes that somebody
-//! read the order of the versions says which came first; for the others it has to be found: an order of
-//! beginnings and commits is proposed, and where two such writers overlap in it, both ways are tried.
+//! Two transactions that write one key must not overlap under snapshot isolation. For writes that somebody read
+//! the order of the versions says which came first; for the others it has to be found: an order of beginnings
+//! and commits is proposed, and where two such writers overlap in it, both ways are tried, with
+//! conflict-directed backjumping (Prosser, *Hybrid Algorithms for the Constraint Satisfaction Problem*, 1993):
+//! what fails goes back to the last choice that the cycle goes through.
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 
+use super::super::cycles;
 use super::super::graph::{Components, Dependencies, Dependency, Graph, Layout, Link, Part};
 use super::super::{Exhausted, Meter};
 use super::versions::Versions;
@@ -15,15 +18,20 @@ use super::versions::Versions;
 pub(super) enum Found {
     /// The transactions of the part in the order of their commits, in the numbers of the part.
     Order(Vec<u32>),
-    /// There is none: with the last of these links (and, if there are several, the others before it) there is
-    /// a cycle, and so there is for every other choice. Without links, there is a cycle anyway.
-    Conflict(Vec<Link>),
+    /// There is none.
+    Conflict {
+        /// With these choices (perhaps none) there is a cycle.
+        choices: Vec<Link>,
+        /// The last pair of which neither order is possible.
+        pair: Option<Link>,
+    },
 }
 
-/// A choice that was made, and whether the other way was tried before.
+/// A choice that was made.
 struct Choice {
     link: Link,
-    is_second: bool,
+    /// If this is the second way: the earlier choices because of which the first one failed.
+    blamed: Option<BTreeSet<usize>>,
 }
 
 /// An order of commits for a part. O(size) if nothing has to be chosen or the first proposal is good; each
@@ -38,7 +46,6 @@ pub(super) fn commit_order(
 ) -> Result<Found, Exhausted> {
     let groups = groups(part, versions);
     let mut choices: Vec<Choice> = vec![];
-    let mut first_conflict = None;
     let mut links = part.links.clone();
     loop {
         links.links.truncate(part.links.links.len());
@@ -46,27 +53,47 @@ pub(super) fn commit_order(
         let graph = Graph::new(&links, Layout::Snapshot, Dependencies::ALL);
         let components = graph.components(meter)?;
         if !components.is_acyclic() {
-            let conflict = || choices.iter().map(|it| it.link).collect::<Vec<Link>>();
-            first_conflict.get_or_insert_with(conflict);
-            while choices.last().is_some_and(|it| it.is_second) {
-                choices.pop();
+            let cycle = cycles::shortest(&graph, &components, meter)?;
+            let chosen = |link: u32| (link as usize).checked_sub(part.links.links.len());
+            let blamed = cycle.into_iter().filter(|it| *it != Graph::INNER).filter_map(chosen).collect();
+            let links = choices.iter().map(|it| it.link).collect();
+            if let Err(pair) = jump_back(&mut choices, blamed) {
+                return Ok(Found::Conflict { choices: links, pair });
             }
-            let Some(Choice { link, is_second }) = choices.last_mut() else {
-                return Ok(Found::Conflict(first_conflict.unwrap_or_default()));
-            };
-            *link = Link { from: link.to, to: link.from, ..*link };
-            *is_second = true;
-            continue;
-        }
-        if groups.is_empty() {
+        } else if groups.is_empty() {
             return Ok(Found::Order(graph.commit_order(&components)));
-        }
-        let schedule = Schedule::of(&graph, &components, &groups, links.transactions, meter)?;
-        match schedule.overlap(&groups) {
-            Some(link) => choices.push(Choice { link, is_second: false }),
-            None => return Ok(Found::Order(schedule.commits)),
+        } else {
+            let schedule = Schedule::of(&graph, &components, &groups, links.transactions, meter)?;
+            match schedule.overlap(&groups) {
+                Some(link) => choices.push(Choice { link, blamed: None }),
+                None => return Ok(Found::Order(schedule.commits)),
+            }
         }
     }
+}
+
+/// Takes the other way at the last of the choices that are to blame and have one.
+///
+/// # Errors
+/// If there is none; then with the pair that had none last.
+fn jump_back(choices: &mut Vec<Choice>, mut blamed: BTreeSet<usize>) -> Result<(), Option<Link>> {
+    let mut pair = None;
+    while let Some(last) = blamed.pop_last() {
+        choices.truncate(last + 1);
+        let Some(Choice { link, blamed: before }) = choices.pop() else { break };
+        match before {
+            None => {
+                let link = Link { from: link.to, to: link.from, ..link };
+                choices.push(Choice { link, blamed: Some(blamed) });
+                return Ok(());
+            }
+            Some(before) => {
+                pair = Some(link);
+                blamed.extend(before);
+            }
+        }
+    }
+    Err(pair)
 }
 
 /// Several transactions of a part that wrote a key, and nobody read it.
@@ -146,6 +173,7 @@ impl Schedule {
                 let left = &memberships[node as usize / 2];
                 left.iter().for_each(|group| open[*group as usize] -= 1);
                 if !left.is_empty() {
+                    meter.spend(deferred.len() as u64)?;
                     begins.extend(deferred.drain(..).map(Reverse));
                 }
             }

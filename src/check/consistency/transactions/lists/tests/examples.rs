@@ -1,7 +1,8 @@
 //! The anomalies of the literature, by name, as histories of lists.
 use super::{judge, show};
-use crate::check::consistency::history::{Access, Builder, History};
-use crate::check::consistency::transactions::check;
+use crate::check::consistency::history::{Access, Builder, History, Kind};
+
+use crate::check::consistency::transactions::{check, check_with_versions};
 use crate::check::consistency::{Budget, Error, Model, Witness};
 use crate::sim::{Outcome, Value};
 
@@ -168,4 +169,47 @@ fn an_empty_history_holds_and_a_spent_budget_is_no_verdict() {
     for budget in [budget(1, 1 << 30), budget(1 << 30, 1), Budget { stop: &|| true, ..Budget::default() }] {
         assert_eq!(check(&history, Serializable, &budget).expect("can be judged").ok, None, "{budget:?}");
     }
+}
+
+#[test]
+fn given_orders_judge_lists_and_registers_in_one_history() {
+    let mut builder = Builder::default();
+    let [a, b] = ["a", "b"].map(|name| builder.process(name));
+    let [x, y] = ["x", "y"].map(|key| builder.value(Value::from(key)));
+    let [one, two] = [1, 2].map(|value| builder.value(value.into()));
+    let empty = builder.list([]);
+    builder.push_txn(a, [(x, Access::Read(0)), (y, Access::Append(one))], Outcome::Ok, 0, Some(9));
+    builder.push_txn(b, [(y, Access::ReadList(empty)), (x, Access::Write(two))], Outcome::Ok, 1, Some(9));
+    let history = builder.finish().expect("well formed");
+    let orders = [(x, vec![two]), (y, vec![one])];
+    let judge = |model| {
+        check_with_versions(&history, model, &orders, &Budget::default()).expect("can be judged").flaw
+    };
+    assert_eq!(judge(SnapshotIsolation), None);
+    let flaw = judge(Serializable).expect("write skew");
+    assert_eq!(
+        flaw.reason,
+        "G2-item, write skew: T0 reads x = null, which T1 overwrites with 2 (rw); T1 reads y = [] and so does \
+         not see T0's append of 1 (rw)."
+    );
+    assert_eq!(flaw.accesses, vec![0, 1, 2, 3]);
+}
+
+#[test]
+fn plain_operations_are_transactions_of_one_access() {
+    let mut builder = Builder::default();
+    let [a, b] = ["a", "b"].map(|name| builder.process(name));
+    let (x, one) = (builder.value("x".into()), builder.value(1.into()));
+    builder.push(a, Kind::WRITE, x, one, 0, Outcome::Ok, 0, Some(1));
+    builder.push(b, Kind::READ, x, 0, 0, Outcome::Ok, 2, Some(3));
+    let history = builder.finish().expect("well formed");
+    let judge = |model| {
+        check_with_versions(&history, model, &[(x, vec![one])], &Budget::default())
+            .expect("can be judged")
+            .flaw
+    };
+    assert_eq!(judge(Serializable), None);
+    let flaw = judge(StrictSerializable).expect("stale read");
+    assert_eq!((flaw.anomaly.as_str(), flaw.accesses), ("G-single-realtime", vec![]));
+    assert!(flaw.reason.starts_with("G-single-realtime, stale read: T1 reads x = null"), "{}", flaw.reason);
 }

@@ -190,3 +190,24 @@ fn spoil(chance: &mut Chance, list: &mut Vec<i64>) {
         _ => {}
     }
 }
+
+/// Transactions on lists that nobody sees: all reads are empty, and all appends unread.
+pub(super) fn unread(chance: &mut Chance) -> History {
+    let mut builder = Builder::default();
+    let keys: Vec<u32> = ["x", "y", "z", "w"].iter().map(|key| builder.value(Value::from(*key))).collect();
+    for at in 0..3 + chance.below(3) as i64 {
+        let process = builder.process(&format!("p{at}"));
+        let mut accesses = vec![];
+        for (i, key) in keys.iter().enumerate() {
+            if chance.percent(25) {
+                accesses.push((*key, Access::ReadList(builder.list([]))));
+            }
+            if chance.percent(35) {
+                accesses.push((*key, Access::Append(builder.value((4 * at + i as i64).into()))));
+            }
+        }
+        let invoked = 2 * at - chance.below(8) as i64;
+        builder.push_txn(process, accesses, Outcome::Ok, invoked, Some(2 * at + 1));
+    }
+    builder.finish().expect("well formed")
+}

@@ -144,3 +144,14 @@ fn given_orders_of_registers_decide_the_same() {
     }
     counts.assert_telling(10_000);
 }
+
+#[test]
+fn what_nobody_read_is_put_in_an_order_if_there_is_one() {
+    let mut counts = Counts::default();
+    for seed in 0..5_000 {
+        compare(&generate::unread(&mut Chance::new(seed)), None, seed, &mut counts);
+    }
+    let [.., prefix, snapshot, serializable, _] = counts.held;
+    assert!(prefix == 5_000 && snapshot < 4_500 && serializable < snapshot - 100, "{counts:?}");
+    assert!(snapshot > 500, "{counts:?}");
+}
