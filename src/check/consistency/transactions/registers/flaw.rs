@@ -259,10 +259,11 @@ impl Teller<'_> {
         };
         let writes =
             |txn: u32, it: &Clause| it.key.is_some_and(|key| self.events.txns.write_to(txn, key).is_some());
-        if let ([one, ..], [_, _]) = (&rw[..], clauses) {
-            if reads(one.to, one) && writes(one.from, one) {
-                return Some("lost update");
-            }
+        if let ([one, ..], [_, _]) = (&rw[..], clauses)
+            && reads(one.to, one)
+            && writes(one.from, one)
+        {
+            return Some("lost update");
         }
         match (&rw[..], &kinds[..]) {
             ([_, _], ["rw", "rw"]) => Some("write skew"),
