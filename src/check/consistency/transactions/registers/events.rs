@@ -48,7 +48,7 @@ impl Shape {
 
     /// Whether an event is a begin, and whether it is a commit.
     fn roles(self, event: u32) -> (bool, bool) {
-        if self == Self::Whole { (true, true) } else { (event % 2 == 0, event % 2 == 1) }
+        if self == Self::Whole { (true, true) } else { (event.is_multiple_of(2), !event.is_multiple_of(2)) }
     }
 
     /// How many transactions have committed after this many events of their chain.

@@ -14,6 +14,8 @@ struct Clause {
     kind: &'static str,
     key: Option<u32>,
     version: u32,
+    /// Whether only what was read says so.
+    is_inferred: bool,
     why: String,
 }
 
@@ -80,7 +82,7 @@ impl Teller<'_> {
         let key = self.overwritten_key(from, to, version);
         let what = key.map_or(String::new(), |key| self.show(key, version));
         let why = format!("{} reads {what}, which {} overwrites", self.name(from), self.name(to));
-        Clause { from, to, kind: "rw", key, version, why }
+        Clause { from, to, kind: "rw", key, version, is_inferred: false, why }
     }
 
     fn show(&self, key: u32, version: u32) -> String {
@@ -141,7 +143,7 @@ impl Teller<'_> {
             "session" => format!("{one} comes before {other} in its session"),
             _ => format!("{one} had ended before {other} began"),
         };
-        Clause { from, to, kind, key: None, version: INITIAL, why }
+        Clause { from, to, kind, key: None, version: INITIAL, is_inferred: false, why }
     }
 
     fn clause(&self, from: u32, to: u32, edge: &Edge) -> Clause {
@@ -153,7 +155,7 @@ impl Teller<'_> {
             Why::Wr => {
                 let key = self.events.txns.writes[version as usize].key;
                 let why = format!("{other} reads {}, which {one} wrote", self.show(key, version));
-                Clause { from, to, kind: "wr", key: Some(key), version, why }
+                Clause { from, to, kind: "wr", key: Some(key), version, is_inferred: false, why }
             }
             Why::Hidden | Why::Ordered | Why::Decided | Why::Learned => {
                 let key = matches!(edge.why, Why::Hidden | Why::Ordered)
@@ -168,7 +170,7 @@ impl Teller<'_> {
                     ),
                     None => format!("{one} wrote {name} before {other}, as the reverse is impossible"),
                 };
-                Clause { from, to, kind: "ww", key, version, why }
+                Clause { from, to, kind: "ww", key, version, is_inferred: reader.is_some(), why }
             }
         }
     }
@@ -259,10 +261,11 @@ impl Teller<'_> {
         };
         let writes =
             |txn: u32, it: &Clause| it.key.is_some_and(|key| self.events.txns.write_to(txn, key).is_some());
-        if let ([one, ..], [_, _]) = (&rw[..], clauses) {
-            if reads(one.to, one) && writes(one.from, one) {
-                return Some("lost update");
-            }
+        if let ([one, ..], [_, _]) = (&rw[..], clauses)
+            && reads(one.to, one)
+            && writes(one.from, one)
+        {
+            return Some("lost update");
         }
         match (&rw[..], &kinds[..]) {
             ([_, _], ["rw", "rw"]) => Some("write skew"),
@@ -281,7 +284,9 @@ fn adya(clauses: &[Clause]) -> String {
     let count = |kind: &str| clauses.iter().filter(|it| it.kind == kind).count();
     let neighbours = clauses.iter().zip(clauses.iter().cycle().skip(1));
     let adjacent = neighbours.filter(|(one, other)| one.kind == "rw" && other.kind == "rw").count();
-    let name = match (count("rw"), count("wr")) {
+    // Each order of the writes that is inferred rules out another cycle, in which it is an rw edge.
+    let inferred = usize::from(clauses.iter().any(|it| it.is_inferred));
+    let name = match (count("rw") + inferred, count("wr")) {
         (0, 0) => "G0",
         (0, _) => "G1c",
         (1, _) => "G-single",

@@ -41,7 +41,12 @@ impl Saturation {
             let order = Graph { chain: &events.chain, edges: &edges, links: &links }.sort();
             let Ok(order) = order else { return Ok(Self { edges, clock, order }) };
             let before = edges.len();
+            let mut is_refuted = false;
             for event in &order {
+                if is_refuted {
+                    // Sorting will find the cycle.
+                    break;
+                }
                 let at = *event as usize * chains;
                 let range = at..at + chains;
                 if clock[range.clone()] != seen[range.clone()] {
@@ -54,6 +59,8 @@ impl Saturation {
                         if clock[cell] <= place {
                             clock[cell] = place + 1;
                             edges.push(edge);
+                            let back = edge.from as usize * chains + events.chain[edge.to as usize] as usize;
+                            is_refuted |= clock[back] > events.place(edge.to);
                         }
                     }
                 }

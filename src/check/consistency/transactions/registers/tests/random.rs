@@ -167,3 +167,27 @@ impl Simulation<'_> {
         }
     }
 }
+
+/// Transactions in sessions of their own with many choices: for each key there are two writers, and a reader of
+/// one of them, which the other must not come between. At a certain number of keys these are hard.
+pub(super) fn choices(chance: &mut Chance, txns: u64, keys: u64) -> History {
+    let mut builder = Builder::default();
+    let mut accesses: Vec<Vec<(u32, Access)>> = vec![vec![]; txns as usize];
+    for key in 0..keys {
+        let name = builder.value(Value::from(&*format!("k{key}")));
+        let (one, other) = (builder.value(1.into()), builder.value(2.into()));
+        let read = chance.below(txns - 1) as usize;
+        let reader = read + 1 + chance.below(txns - 1 - read as u64) as usize;
+        let between = chance.below(txns) as usize;
+        accesses[reader].push((name, Access::Read(one)));
+        accesses[read].push((name, Access::Write(one)));
+        if between != read && between != reader {
+            accesses[between].push((name, Access::Write(other)));
+        }
+    }
+    for (txn, accesses) in accesses.into_iter().enumerate() {
+        let process = builder.process(&format!("s{txn}"));
+        builder.push_txn(process, accesses, Outcome::Ok, 0, Some(1));
+    }
+    builder.finish().expect("well formed")
+}
