@@ -5,12 +5,17 @@ use crate::sim::Outcome;
 impl History {
     /// The operations of these rows, in that order, as a history of its own. It shares the names.
     pub fn select(&self, rows: &[u32]) -> Self {
-        self.select_accesses(rows, |index, accesses| Some(self.copy_list(index, accesses)))
+        self.map_accesses(rows, |index, accesses| Some(self.copy_list(index, accesses)))
+    }
+
+    /// The operations of these rows with those of their accesses that are wanted, given by index into `accesses`.
+    pub fn select_accesses(&self, rows: &[u32], wanted: impl Fn(usize) -> bool) -> Self {
+        self.map_accesses(rows, |index, accesses| wanted(index).then(|| self.copy_list(index, accesses)))
     }
 
     /// The operations of these rows with what `keep` makes of each of their accesses, given by index into
     /// `accesses`; a list that the copy needs goes into the accesses it is handed.
-    pub fn select_accesses(
+    pub fn map_accesses(
         &self,
         rows: &[u32],
         mut keep: impl FnMut(usize, &mut Accesses) -> Option<Access>,

@@ -103,7 +103,7 @@ impl<'a> Cut<'a> {
         let wanted: IndexSet<u32, FxBuildHasher> =
             self.kept().filter_map(|atom| self.atoms[atom as usize].1).collect();
         let all = &self.history.accesses;
-        self.history.select_accesses(&self.rows(), |index, into| {
+        self.history.map_accesses(&self.rows(), |index, into| {
             wanted.contains(&(index as u32)).then(|| match all.access[index] {
                 Access::ReadList(list) => {
                     let key = all.key[index];

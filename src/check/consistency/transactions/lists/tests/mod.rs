@@ -41,7 +41,7 @@ fn assert_flaw(history: &History, flaw: &Flaw, model: Model, given: Option<&Give
     let mut rows = flaw.culprits.clone();
     rows.sort_unstable();
     assert!(!rows.is_empty() && !flaw.reason.is_empty() && flaw.counterexample.is_empty(), "{flaw:?}");
-    let wanted = |_, access: usize| flaw.accesses.is_empty() || flaw.accesses.contains(&(access as u32));
+    let wanted = |access: usize| flaw.accesses.is_empty() || flaw.accesses.contains(&(access as u32));
     let part = history.select_accesses(&rows, wanted);
     let verdict = judge(&part, model, given);
     let again = verdict.flaw.unwrap_or_else(|| panic!("{flaw:#?}\n{}\n{}", show(history), show(&part)));

@@ -49,8 +49,7 @@ fn compare(history: &History) -> usize {
                 assert!(!flaw.culprits.is_empty() && !flaw.anomaly.is_empty(), "{flaw:?}");
                 if !flaw.accesses.is_empty() {
                     let rows = &flaw.culprits;
-                    let part =
-                        history.select_accesses(rows, |_, index| flaw.accesses.contains(&(index as u32)));
+                    let part = history.select_accesses(rows, |index| flaw.accesses.contains(&(index as u32)));
                     assert_eq!(judge(&part, model).ok, Some(false), "{model}: {flaw:#?}\n{}", show(history));
                 }
             }
@@ -114,7 +113,11 @@ fn compare_larger(histories: impl Iterator<Item = History>, models: &[Model]) ->
                 (_, Some(flaw)) => {
                     let part = history.select(&flaw.culprits);
                     let refuted = flaw.cycle.is_empty();
-                    assert!(!refuted || judge(&part, model).ok == Some(false), "{flaw:#?}\n{}", show(&history));
+                    assert!(
+                        !refuted || judge(&part, model).ok == Some(false),
+                        "{flaw:#?}\n{}",
+                        show(&history)
+                    );
                     outcomes[1 + usize::from(refuted)] += 1;
                 }
                 _ => unreachable!("there is no budget"),
@@ -140,9 +143,11 @@ fn hard_choices_agree_with_a_replay() {
     let few = (0..500).map(|seed| choices(seed, 7, 8 + seed % 8));
     let outcomes = compare_larger(few, &STRONG);
     assert!(outcomes[0] > 100 && outcomes[1] > 100, "{outcomes:?}");
-    for n in [10, 12, 14, 16] { for k in [n, n+2,n+4,n+6,n+8,n+12] {
-    let many = (0..100).map(|seed| choices(seed, n, k));
-    let outcomes = compare_larger(many, &[Model::Serializable]);
-    println!("{n} {k} {outcomes:?}");
-    }}
+    for n in [10, 12, 14, 16] {
+        for k in [n, n + 2, n + 4, n + 6, n + 8, n + 12] {
+            let many = (0..100).map(|seed| choices(seed, n, k));
+            let outcomes = compare_larger(many, &[Model::Serializable]);
+            println!("{n} {k} {outcomes:?}");
+        }
+    }
 }
