@@ -1,6 +1,6 @@
 //! Checks as Python asks for them: off the interpreter lock, with a clock, and with Ctrl-C.
+#![expect(clippy::disallowed_types, reason = "a time limit is about the wall clock")]
 use std::sync::Mutex;
-#![expect(clippy::disallowed_types, reason = "a time limit is about the wall clock; no verdict but `unknown` depends on it")]
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
