@@ -33,7 +33,7 @@ use self::mask::{Mask, Wide};
 use self::queue::Queued;
 use self::search::{Found, Search};
 use self::timeline::Timeline;
-use self::zones::{Writers, Zoned};
+use self::zones::{Cell, Writers, Zoned};
 
 const SEARCH: &str = "just-in-time search (Lowe 2017)";
 
@@ -68,6 +68,8 @@ enum Part {
 pub fn check(history: &History, spec: &Spec, budget: &Budget) -> Result<Verdict, Error> {
     let parts = parts(history, spec)?;
     let share = share(budget, parts.len());
+    let registers = matches!(spec, Spec::Register | Spec::CasRegister | Spec::Kv);
+    let cells = if registers { zones::cells(history, &parts) } else { vec![] };
     let failed = AtomicUsize::new(usize::MAX);
     let judge = |chunk: Range<usize>| {
         let mut writers = None;
@@ -77,7 +79,9 @@ pub fn check(history: &History, spec: &Spec, budget: &Budget) -> Result<Verdict,
             if part > failed.load(Ordering::Relaxed) {
                 break;
             }
-            let one = judge(history, spec, parts.rows(part), &share, &mut writers);
+            let zoned = cells.get(parts.range(part)).filter(|it| zones::apply(it));
+            let quick = zoned.and_then(|it| by_zones(history, it, &mut writers));
+            let one = quick.map_or_else(|| judge(history, spec, parts.rows(part), &share), Ok);
             if !matches!(one, Ok(Judged { found: Part::Order(_) | Part::Exhausted, .. })) {
                 failed.fetch_min(part, Ordering::Relaxed);
             }
@@ -158,24 +162,17 @@ fn conclude(
     Ok(verdict.after(states))
 }
 
-fn judge(
-    history: &History,
-    spec: &Spec,
-    rows: &[u32],
-    budget: &Budget,
-    writers: &mut Option<Writers>,
-) -> Result<Judged, Error> {
-    if matches!(spec, Spec::Register | Spec::CasRegister | Spec::Kv) && zones::apply(history, rows) {
-        let writers = writers.get_or_insert_with(|| Writers::new(history.names.values.len()));
-        let found = match zones::judge(history, rows, writers) {
-            Zoned::Order(order) => Some(Part::Order(order)),
-            Zoned::Flaw(flaw) => Some(Part::Flaw(flaw)),
-            Zoned::Repeated => None,
-        };
-        if let Some(found) = found {
-            return Ok(Judged { found, algorithm: ZONES, states: rows.len() as u64 });
-        }
-    }
+fn by_zones(history: &History, cells: &[Cell], writers: &mut Option<Writers>) -> Option<Judged> {
+    let writers = writers.get_or_insert_with(|| Writers::new(history.names.values.len()));
+    let found = match zones::judge(history, cells, writers) {
+        Zoned::Order(order) => Part::Order(order),
+        Zoned::Flaw(flaw) => Part::Flaw(flaw),
+        Zoned::Repeated => return None,
+    };
+    Some(Judged { found, algorithm: ZONES, states: cells.len() as u64 })
+}
+
+fn judge(history: &History, spec: &Spec, rows: &[u32], budget: &Budget) -> Result<Judged, Error> {
     if *spec == Spec::Queue {
         let found = match queue::judge(history, rows) {
             Queued::Order(order) => Some(Part::Order(order)),

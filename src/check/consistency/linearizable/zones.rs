@@ -6,11 +6,52 @@
 //! of the cluster (a backward zone). So the history is linearizable if and only if nothing is read before it is
 //! written, no two forward zones overlap, and no backward zone lies within a forward one. The initial value is
 //! written before everything.
-use crate::check::consistency::history::{History, Kind, NULL};
+use crate::check::consistency::history::{History, Kind, NEVER, NULL};
+use crate::check::consistency::spec::Parts;
 use crate::check::consistency::verdict::Flaw;
 use crate::sim::Outcome;
 
 use super::explain::{unwritten, with_process};
+
+/// An operation, with all that counts of it side by side.
+#[derive(Clone, Copy, Default)]
+pub struct Cell {
+    row: u32,
+    access: Access,
+    /// What is written or read; [`NULL`] for whatever means the initial value.
+    value: u32,
+    invoked: u32,
+    completed: u32,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Access {
+    Read,
+    Write,
+    #[default]
+    Other,
+}
+
+/// The operations of all parts, part after part: columns are read once, in order. O(n).
+pub fn cells(history: &History, parts: &Parts) -> Vec<Cell> {
+    let mut places = vec![NOBODY; history.len()];
+    for (place, row) in parts.all_rows().iter().enumerate() {
+        places[*row as usize] = place as u32;
+    }
+    let mut cells = vec![Cell::default(); parts.all_rows().len()];
+    for (row, place) in places.into_iter().enumerate() {
+        let Some(cell) = cells.get_mut(place as usize) else { continue };
+        let (access, value) = match history.kind[row] {
+            Kind::READ => (Access::Read, history.result[row]),
+            Kind::WRITE => (Access::Write, history.argument[row]),
+            _ => (Access::Other, NULL),
+        };
+        let value = if history.is_initial(value) { NULL } else { value };
+        let (invoked, completed) = (history.invoked[row], history.completed[row]);
+        *cell = Cell { row: row as u32, access, value, invoked, completed };
+    }
+    cells
+}
 
 /// A write and its reads.
 #[derive(Clone, Copy)]
@@ -52,23 +93,23 @@ pub enum Zoned {
 }
 
 /// Whether zones apply: nothing but reads and writes.
-pub fn apply(history: &History, rows: &[u32]) -> bool {
-    rows.iter().all(|row| matches!(history.kind[*row as usize], Kind::READ | Kind::WRITE))
+pub fn apply(cells: &[Cell]) -> bool {
+    cells.iter().all(|cell| cell.access != Access::Other)
 }
 
-/// Judges one register. `rows` come in the order of invocation, `writers` as they were found.
-pub fn judge(history: &History, rows: &[u32], writers: &mut Writers) -> Zoned {
-    let zones = Zones { history, rows, clusters: Vec::new(), of: Vec::new() };
+/// Judges one register, to which the zones [`apply`]. `writers` are left as they were found.
+pub fn judge(history: &History, cells: &[Cell], writers: &mut Writers) -> Zoned {
+    let zones = Zones { history, cells, clusters: Vec::new(), of: Vec::new() };
     let zoned = zones.judge(writers);
-    for row in rows {
-        writers.0[history.argument[*row as usize] as usize] = NOBODY;
+    for cell in cells.iter().filter(|cell| cell.access == Access::Write) {
+        writers.0[cell.value as usize] = NOBODY;
     }
     zoned
 }
 
 struct Zones<'a> {
     history: &'a History,
-    rows: &'a [u32],
+    cells: &'a [Cell],
     clusters: Vec<Cluster>,
     /// Of each operation: its cluster, if it is in the order.
     of: Vec<u32>,
@@ -94,73 +135,67 @@ impl Zones<'_> {
 
     /// Opens a cluster for each write, after one for the initial value. False: a value is written twice.
     fn find_writes(&mut self, writers: &mut Writers) -> bool {
-        let history = self.history;
         let nobody = NOBODY;
-        self.clusters = Vec::with_capacity(self.rows.len() / 2 + 1);
+        self.clusters = Vec::with_capacity(self.cells.len() / 2 + 1);
         let first =
             Cluster { write: nobody, first: 0, last: 0, read: nobody, ender: nobody, beginner: nobody };
         self.clusters.push(first);
-        for row in self.rows {
-            let at = *row as usize;
-            if history.kind[at] != Kind::WRITE {
-                continue;
-            }
-            let value = history.argument[at];
-            if history.is_initial(value) || writers.0[value as usize] != NOBODY {
+        for cell in self.cells.iter().filter(|cell| cell.access == Access::Write) {
+            let writer = &mut writers.0[cell.value as usize];
+            if cell.value == NULL || *writer != NOBODY {
                 return false;
             }
-            writers.0[value as usize] = self.clusters.len() as u32;
-            let (first, last) = (history.completed[at], history.invoked[at]);
-            self.clusters.push(Cluster {
-                write: *row,
-                first,
-                last,
-                read: nobody,
-                ender: *row,
-                beginner: *row,
-            });
+            *writer = self.clusters.len() as u32;
+            let (first, last, write) = (cell.completed, cell.invoked, cell.row);
+            self.clusters.push(Cluster { write, first, last, read: nobody, ender: write, beginner: write });
         }
         true
     }
 
     fn find_reads(&mut self, writers: &Writers) -> Result<(), Box<Flaw>> {
         let history = self.history;
-        self.of = vec![NOBODY; self.rows.len()];
+        self.of = vec![NOBODY; self.cells.len()];
         let mut writes = 0;
-        for (index, row) in self.rows.iter().enumerate() {
-            let at = *row as usize;
-            if history.kind[at] == Kind::WRITE {
+        for (index, cell) in self.cells.iter().enumerate() {
+            if cell.access == Access::Write {
                 writes += 1;
                 self.of[index] = writes;
                 continue;
             }
-            let value = history.result[at];
-            let number = if history.is_initial(value) { 0 } else { writers.0[value as usize] };
+            let number = if cell.value == NULL { 0 } else { writers.0[cell.value as usize] };
             let Some(cluster) = self.clusters.get_mut(number as usize) else {
-                return Err(Box::new(unwritten(history, *row, failed_write(history, *row))));
+                return Err(Box::new(unwritten(history, cell.row, failed_write(history, cell.row))));
             };
             self.of[index] = number;
-            if history.completed[at] < cluster.first {
-                (cluster.first, cluster.ender) = (history.completed[at], *row);
+            if cell.completed < cluster.first {
+                (cluster.first, cluster.ender) = (cell.completed, cell.row);
             }
-            if history.invoked[at] > cluster.last {
-                (cluster.last, cluster.beginner) = (history.invoked[at], *row);
+            if cell.invoked > cluster.last {
+                (cluster.last, cluster.beginner) = (cell.invoked, cell.row);
             }
             if cluster.read == NOBODY {
-                cluster.read = *row;
-            }
-            let write = cluster.write;
-            if write != NOBODY && history.precedes(at, write as usize) {
-                return Err(Box::new(early(history, *row, write)));
+                cluster.read = cell.row;
             }
         }
-        for (index, row) in self.rows.iter().enumerate() {
-            let cluster = self.of[index] as usize;
-            if history.status[*row as usize] == Outcome::Info && self.clusters[cluster].read == NOBODY {
+        for (index, cell) in self.cells.iter().enumerate() {
+            let cluster = &self.clusters[self.of[index] as usize];
+            if cell.access == Access::Read {
+                // A read that returned first ends its cluster: only then can it have been too early.
+                if cluster.ender == cell.row && cluster.write != NOBODY {
+                    self.is_in_time(cell.row, cluster.write)?;
+                }
+            } else if cell.completed == NEVER && cluster.read == NOBODY {
                 self.of[index] = NOBODY;
             }
         }
         Ok(())
+    }
+
+    fn is_in_time(&self, read: u32, write: u32) -> Result<(), Box<Flaw>> {
+        match self.history.precedes(read as usize, write as usize) {
+            true => Err(Box::new(early(self.history, read, write))),
+            false => Ok(()),
+        }
     }
 
     /// Clusters with a forward zone, in its order.
@@ -201,19 +236,19 @@ impl Zones<'_> {
                 moment[number] = 2 * around.last + 1;
             }
         }
-        let mut keyed: Vec<(u64, u32)> = Vec::with_capacity(self.rows.len());
-        for (index, row) in self.rows.iter().enumerate() {
+        let mut keyed: Vec<(u64, u32)> = Vec::with_capacity(self.cells.len());
+        for (index, cell) in self.cells.iter().enumerate() {
             let number = self.of[index];
             let Some(cluster) = self.clusters.get(number as usize) else { continue };
-            let is_read = u64::from(*row != cluster.write);
-            let invoked = self.history.invoked[*row as usize];
+            let is_read = u64::from(cell.access == Access::Read);
+            let invoked = cell.invoked;
             // At one point, what a forward zone holds comes first, then one backward cluster after the other.
             let (point, rank) = match moment[number as usize] {
                 0 if invoked < cluster.first => (2 * cluster.first, 0),
                 0 => (2 * invoked + 1, 0),
                 moment => (moment, 1 + u64::from(number)),
             };
-            keyed.push((u64::from(point) << 32 | rank << 1 | is_read, *row));
+            keyed.push((u64::from(point) << 32 | rank << 1 | is_read, cell.row));
         }
         keyed.sort_unstable();
         Ok(keyed.into_iter().map(|(key, row)| ((key >> 32) as u32, row)).collect())

@@ -54,18 +54,6 @@ fn execute(
             let sum = Value::Int(int(held, 0) + by);
             (sum.clone(), sum)
         }
-        (Spec::Set, Kind::ADD) => {
-            let new = !all.contains(argument);
-            all.extend(new.then(|| argument.clone()));
-            all.sort();
-            (list(all), new.into())
-        }
-        (Spec::Set, Kind::REMOVE) => {
-            let there = all.contains(argument);
-            all.retain(|it| it != argument);
-            (list(all), there.into())
-        }
-        (Spec::Set, Kind::CONTAINS) => (held.clone(), all.contains(argument).into()),
         (Spec::Kv, Kind::APPEND) => {
             let longer: Value = match held {
                 Value::Null if matches!(argument, Value::Text(_)) => argument.clone(),
@@ -81,6 +69,30 @@ fn execute(
             };
             (longer.clone(), longer)
         }
+        _ => return contain(spec, held, kind, argument),
+    })
+}
+
+/// What an operation does to a set, a list, a queue or a stack.
+fn contain(spec: &Spec, held: &Value, kind: Kind, argument: &Value) -> Option<(Value, Value)> {
+    let list = |items: Vec<Value>| items.into_iter().collect::<Value>();
+    let mut all = match held {
+        Value::List(items) => items.to_vec(),
+        _ => vec![],
+    };
+    Some(match (spec, kind) {
+        (Spec::Set, Kind::ADD) => {
+            let new = !all.contains(argument);
+            all.extend(new.then(|| argument.clone()));
+            all.sort();
+            (list(all), new.into())
+        }
+        (Spec::Set, Kind::REMOVE) => {
+            let there = all.contains(argument);
+            all.retain(|it| it != argument);
+            (list(all), there.into())
+        }
+        (Spec::Set, Kind::CONTAINS) => (held.clone(), all.contains(argument).into()),
         (_, Kind::APPEND | Kind::ENQUEUE | Kind::PUSH) => {
             all.push(argument.clone());
             (list(all), Value::Null)

@@ -1,5 +1,7 @@
 //! Independent parts: a history is right if each of its objects is (Herlihy and Wing 1990; P-compositionality,
 //! Horn and Kroening 2015).
+use std::ops::Range;
+
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
@@ -26,7 +28,17 @@ impl Parts {
 
     /// The rows of a part, in the order of their invocation.
     pub fn rows(&self, part: usize) -> &[u32] {
-        &self.rows[self.starts[part] as usize..self.starts[part + 1] as usize]
+        &self.rows[self.range(part)]
+    }
+
+    /// All rows, part after part.
+    pub fn all_rows(&self) -> &[u32] {
+        &self.rows
+    }
+
+    /// Where the rows of a part are among all.
+    pub fn range(&self, part: usize) -> Range<usize> {
+        self.starts[part] as usize..self.starts[part + 1] as usize
     }
 
     /// The number that the group had.
