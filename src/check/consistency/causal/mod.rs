@@ -9,8 +9,8 @@
 //!   spite of it) makes no cycle with causality (`CyclicCF`).
 //!
 //! Causal memory (CM) is judged by [`super::views`]. The initial value counts as written before everything.
-//! Cost: O(n log n) if the history is linearizable or nearly so, see [`points`](super::reads_from::points); at worst
-//! O(n · processes) small steps more, see [`past`](super::reads_from::past). Memory O(n).
+//! Cost: O(n log n) if the history is linearizable or nearly so, see `reads_from/points.rs`; at worst O(n ·
+//! processes) small steps more, see `reads_from/past.rs`. Memory O(n).
 use super::reads_from::hidden::{Order, Proof};
 use super::reads_from::order::{self, edge};
 use super::reads_from::past::causal_links;

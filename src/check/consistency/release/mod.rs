@@ -16,7 +16,7 @@
 //! Locks: those who hold one at the same time, who takes one that it holds, and who gives one back that it does
 //! not hold, break both models. An acquire of which it is unknown whether it took effect is left out; such a
 //! release counts if somebody takes the lock later.
-//! Cost: O(n · processes) small steps, see [`past`](super::reads_from::past).
+//! Cost: O(n · processes) small steps, see `reads_from/past.rs`.
 use self::locks::{Sections, held_wrongly};
 use super::history::Kind;
 use super::reads_from::build::{number, out_of_thin_air, sources};

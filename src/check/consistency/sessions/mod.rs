@@ -4,8 +4,8 @@
 //! alone: a process p *knows* some writes, and the flaw is a read by p that returns the initial value of a key
 //! of which p knows a write, or a write that is *older* than one that p knows. A write is older than a later one
 //! to its key by the same session. What p knows, at a read r:
-//! - read-your-writes: its own earlier writes. Here a write w of another session is also older than p's own write w1
-//!   if p had, before it issued w1, read w or a later write (of any key) by that session.
+//! - read-your-writes: its own earlier writes. Here a write w of another session is also older than p's own
+//!   write w1 if p had, before it issued w1, read w or a later write (of any key) by that session.
 //! - monotonic-reads: the writes that its earlier reads returned.
 //! - monotonic-writes: the writes that come, in their session, before one that p has read, at r or earlier.
 //! - writes-follow-reads: the writes that the writer of one that p has read, at r or earlier, had itself read

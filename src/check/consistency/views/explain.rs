@@ -5,7 +5,7 @@ use super::super::reads_from::order::{self, edge};
 use super::super::reads_from::past::{Past, Reasons, Watch, stamp};
 use super::super::reads_from::{INITIAL, Run};
 use super::super::{Edge, Flaw};
-use super::saturate::{Entries, Forced, edges_within, members};
+use super::saturate::{Entries, Forced, edges_within, members, take_segment};
 
 struct Traced {
     entries: Entries,
@@ -127,7 +127,7 @@ impl Explanation<'_> {
     /// The flaw if nothing has to grow: a cycle within a segment.
     fn stuck(&self, traced: &Traced) -> Flaw {
         let run = self.run;
-        let pairs: Vec<Forced> = self
+        let mut pairs: Vec<Forced> = self
             .whys
             .iter()
             .map(|((after, before), why)| Forced { after: *after, before: *before, read: why.read })
@@ -136,9 +136,12 @@ impl Explanation<'_> {
         let mut segments: Vec<u32> = pairs.iter().map(|it| entered(it.after)).collect();
         segments.sort_unstable();
         segments.dedup();
-        for segment in segments {
-            let ops = members(run, self.place, &traced.entries, self.session, segment);
-            let edges = edges_within(run, self.links, &ops, &pairs);
+        pairs.sort_unstable_by_key(|it| (entered(it.after), *it));
+        let mut rest = &pairs[..];
+        let members = members(run, self.place, &traced.entries, self.session, &segments);
+        for (segment, ops) in segments.into_iter().zip(members) {
+            let mine = take_segment(&traced.entries, &mut rest, segment);
+            let edges = edges_within(run, self.links, &ops, mine);
             if let Err(cycle) = order::topological(ops.len(), &edges) {
                 let cycle: Vec<u32> = cycle.into_iter().map(|index| ops[index as usize]).collect();
                 return self.cyclic(&order::shorten(run, &cycle));

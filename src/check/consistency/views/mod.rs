@@ -11,7 +11,7 @@
 //! A write enters the past of a process with one of its operations, its segment. Ordered by (segment, time),
 //! nearly all writes stand right; a pair of one segment that does not is sorted within its segment. O(n ·
 //! processes) small steps for each round; two or three rounds are usual. A process whose reads fit between the
-//! writes in the guessed order (see [`points`]) needs none of this: O(n log n) for all of them.
+//! writes in the guessed order (see `reads_from/points.rs`) needs none of this: O(n log n) for all of them.
 use self::explain::explain;
 use self::saturate::{Saturation, View};
 use super::reads_from::order;

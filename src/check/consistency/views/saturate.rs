@@ -103,8 +103,11 @@ impl<'r> Saturation<'r> {
         let mut sorted = Vec::new();
         if !wrong.is_empty() {
             let pairs = self.pairs_within(session, &wrong);
-            for segment in wrong {
-                match self.sort(session, segment, &pairs) {
+            let mut rest = &pairs[..];
+            let members = members(self.run, self.place, &self.entries, session, &wrong);
+            for (segment, ops) in wrong.into_iter().zip(members) {
+                let mine = take_segment(&self.entries, &mut rest, segment);
+                match self.sort(&ops, mine) {
                     Some(order) => sorted.push((segment, order)),
                     None => return View::Impossible,
                 }
@@ -158,7 +161,7 @@ impl<'r> Saturation<'r> {
         Round::Still(wrong)
     }
 
-    /// All pairs of writes with both in one of these segments of which the first must come first.
+    /// All pairs of writes with both in one of these segments of which the first must come first, by segment.
     fn pairs_within(&mut self, session: usize, segments: &[u32]) -> Vec<Forced> {
         let run = self.run;
         let mut pairs = Vec::new();
@@ -175,7 +178,7 @@ impl<'r> Saturation<'r> {
             let writes = near.map(|last| self.by_place[*last as u32 as usize - 1]).filter(|it| *it != after);
             pairs.extend(writes.map(|before| Forced { after, before, read: op }));
         }
-        pairs.sort_unstable();
+        pairs.sort_unstable_by_key(|it| (self.entries.segment[it.after as usize], *it));
         pairs.dedup_by_key(|it| (it.after, it.before));
         pairs
     }
@@ -183,9 +186,8 @@ impl<'r> Saturation<'r> {
 
 impl Saturation<'_> {
     /// The operations of a segment so that all pairs stand right; nothing if they make a cycle.
-    fn sort(&self, session: usize, segment: u32, pairs: &[Forced]) -> Option<Vec<u32>> {
-        let ops = members(self.run, self.place, &self.entries, session, segment);
-        let edges = edges_within(self.run, self.past.links(), &ops, pairs);
+    fn sort(&self, ops: &[u32], pairs: &[Forced]) -> Option<Vec<u32>> {
+        let edges = edges_within(self.run, self.past.links(), ops, pairs);
         let sorted = order::topological(ops.len(), &edges).ok()?;
         Some(sorted.into_iter().map(|index| ops[index as usize]).collect())
     }
@@ -214,20 +216,36 @@ impl Saturation<'_> {
     }
 }
 
-/// The operations that entered with a segment, by place; the process's own one is the last.
-pub(super) fn members(run: &Run<'_>, place: &[u32], entries: &Entries, own: usize, segment: u32) -> Vec<u32> {
-    let mut members = Vec::new();
-    for session in 0..run.sessions() {
-        let ops = run.of_session(session);
-        let entered = &entries.segment[ops.start as usize..ops.end as usize];
-        let key = |it: &u32| if *it == 0 { u32::MAX } else { *it };
-        let from = entered.partition_point(|it| key(it) < segment) as u32;
-        let to = entered.partition_point(|it| key(it) <= segment) as u32;
-        members.extend(ops.start + from..ops.start + to);
+/// The operations that entered with each of some segments (ascending), by place; the process's own one is the
+/// last.
+pub(super) fn members(
+    run: &Run<'_>,
+    place: &[u32],
+    entries: &Entries,
+    own: usize,
+    segments: &[u32],
+) -> Vec<Vec<u32>> {
+    let mut index = vec![NONE; segments.last().map_or(0, |it| *it as usize) + 1];
+    segments.iter().zip(0..).for_each(|(segment, at)| index[*segment as usize] = at);
+    let mut members = vec![Vec::new(); segments.len()];
+    for (op, segment) in entries.segment.iter().enumerate() {
+        if let Some(at) = index.get(*segment as usize).filter(|at| **at != NONE) {
+            members[*at as usize].push(op as u32);
+        }
     }
     let last = |op: u32| run.session[op as usize] as usize == own && !run.is_write(op);
-    members.sort_unstable_by_key(|op| (last(*op), place[*op as usize]));
+    for ops in &mut members {
+        ops.sort_unstable_by_key(|op| (last(*op), place[*op as usize]));
+    }
     members
+}
+
+/// Takes the pairs of a segment off the front of pairs sorted by segment.
+pub(super) fn take_segment<'p>(entries: &Entries, rest: &mut &'p [Forced], segment: u32) -> &'p [Forced] {
+    let count = rest.partition_point(|it| entries.segment[it.after as usize] <= segment);
+    let (mine, others) = rest.split_at(count);
+    *rest = others;
+    mine
 }
 
 /// What must come before what among some operations, as pairs of indices: sessions, links and forced pairs.
