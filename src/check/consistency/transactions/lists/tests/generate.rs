@@ -211,3 +211,29 @@ pub(super) fn unread(chance: &mut Chance) -> History {
     }
     builder.finish().expect("well formed")
 }
+
+/// Many transactions, one after the other in the store; the reads of one of them in a thousand lack the last
+/// element, if that is wanted.
+pub(super) fn long(chance: &mut Chance, transactions: i64, spoiled: bool) -> History {
+    let mut builder = Builder::default();
+    let mut lists: Vec<Vec<u32>> = vec![vec![]; transactions as usize / 20 + 8];
+    for at in 0..transactions {
+        let process = builder.process(&format!("p{}", at % 10));
+        let stale = spoiled && at % 1_000 == 999;
+        let mut accesses = vec![];
+        for _ in 0..3 {
+            let cell = at as usize / 20 + chance.below(8) as usize;
+            let key = builder.value(Value::from(&*format!("k{cell}")));
+            let list = &mut lists[cell];
+            if chance.percent(50) && !stale {
+                list.push(builder.value((list.len() as i64).into()));
+                accesses.push((key, Access::Append(list[list.len() - 1])));
+            } else {
+                let length = list.len().saturating_sub(usize::from(stale));
+                accesses.push((key, Access::ReadList(builder.list(list[..length].iter().copied()))));
+            }
+        }
+        builder.push_txn(process, accesses, Outcome::Ok, 10 * at, Some(10 * at + 95));
+    }
+    builder.finish().expect("well formed")
+}

@@ -3,6 +3,8 @@ mod examples;
 mod generate;
 mod reference;
 
+use std::collections::BTreeMap;
+
 use self::reference::{Given, LEVELS, levels, satisfied};
 use super::{check, check_with_versions};
 use crate::check::consistency::arbitrary::Chance;
@@ -154,4 +156,37 @@ fn what_nobody_read_is_put_in_an_order_if_there_is_one() {
     let [.., prefix, snapshot, serializable, _] = counts.held;
     assert!(prefix == 5_000 && snapshot < 4_500 && serializable < snapshot - 100, "{counts:?}");
     assert!(snapshot > 500, "{counts:?}");
+}
+
+/// Whether the lists are those that the transactions make one after the other, in this order.
+fn replays(history: &History, order: &[u32]) -> bool {
+    let mut lists: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    order.iter().flat_map(|row| history.accesses.of(*row as usize)).all(|(key, access)| {
+        let list = lists.entry(key).or_default();
+        match access {
+            Access::Append(element) => list.push(element),
+            Access::ReadList(read) => return history.accesses.list(read) == list.as_slice(),
+            _ => {}
+        }
+        true
+    })
+}
+
+#[test]
+fn many_transactions_are_judged_alike_by_any_number_of_threads() {
+    let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+    let (one, many) = (pool(1), pool(3));
+    for spoiled in [false, true] {
+        let history = generate::long(&mut Chance::new(7), 12_000, spoiled);
+        for model in LEVELS {
+            let verdict = one.install(|| judge(&history, model, None));
+            assert_eq!(verdict, many.install(|| judge(&history, model, None)));
+            if model == Model::StrictSerializable {
+                assert_eq!(verdict.ok, Some(!spoiled));
+            }
+            if let (false, Some(Witness::Order(order))) = (spoiled, &verdict.witness) {
+                assert!(order.len() == 12_000 && replays(&history, order));
+            }
+        }
+    }
 }
