@@ -64,8 +64,9 @@ pub(super) struct Search<'a> {
     /// The chains whose next events were laid out, in order, and how many of each.
     laid_out: Vec<u32>,
     done: Vec<u32>,
-    /// How long each session is, and its next events' rank among those that could be next.
+    /// How many events each chain has.
     lengths: Vec<u32>,
+    /// Of each event of a transaction, about when it happened.
     hints: &'a [u32],
     /// Transactions that refutations speak of.
     blamed: Vec<bool>,
@@ -167,7 +168,7 @@ impl<'a> Search<'a> {
         self.clock[other as usize * self.chains + chain] > self.events.place(one)
     }
 
-    /// Lays out the next event that needs no decision, or says which decision the likeliest one needs first.
+    /// Lays out an event that needs no decision, or says which decision the earliest of the others needs first.
     fn step(&mut self) -> Step {
         let mut likeliest: Option<(u32, u32, u32)> = None;
         let mut is_done = true;

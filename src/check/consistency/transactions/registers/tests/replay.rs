@@ -52,7 +52,8 @@ impl Replay<'_> {
     fn step(&self, state: &State, session: usize, width: usize) -> Option<State> {
         let (mut over, mut store) = state.clone();
         let row = self.sessions[session][over[session] / width] as usize;
-        let (begins, commits) = (over[session].is_multiple_of(width), (over[session] + 1).is_multiple_of(width));
+        let (begins, commits) =
+            (over[session].is_multiple_of(width), (over[session] + 1).is_multiple_of(width));
         over[session] += 1;
         let mut own = vec![];
         for (key, access) in self.history.accesses.of(row) {
