@@ -168,8 +168,8 @@ impl Simulation<'_> {
     }
 }
 
-/// Transactions in sessions of their own with many choices: for each key there are two writers, and a reader of
-/// one of them, which the other must not come between. At a certain number of keys these are hard.
+/// Transactions in sessions of their own with many choices: for each key there are two writers, and a reader
+/// of one of them, which the other must not come between. At a certain number of keys these are hard.
 pub(super) fn choices(chance: &mut Chance, txns: u64, keys: u64) -> History {
     let mut builder = Builder::default();
     let mut accesses: Vec<Vec<(u32, Access)>> = vec![vec![]; txns as usize];
@@ -196,7 +196,8 @@ pub(super) fn choices(chance: &mut Chance, txns: u64, keys: u64) -> History {
 /// isolated as any strong level asks for exactly if the formula can be satisfied.
 ///
 /// Each variable is a key with two writers, false before true or the reverse. Each clause is a cycle of two
-/// readers, closed if the versions that they read are both the overwritten ones. Nothing follows without a guess.
+/// readers, closed if the versions that they read are both the overwritten ones. Nothing follows without a
+/// guess.
 pub(super) fn formula(
     chance: &mut Chance,
     variables: u64,
