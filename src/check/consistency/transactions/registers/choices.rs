@@ -1,9 +1,11 @@
-//! Reads that several writes would explain, because a value was written twice (or the initial one was written).
+//! Reads that several writes would explain, because a value was written twice (or the initial one was
+//! written).
 //!
 //! First, sources that are impossible already by what is surely known are struck out, as long as that helps
-//! (causal and stronger). Then all reads that are still open get the source that fits best into a commit order
-//! of the rest, and the whole is judged. A flaw names the reads it rests on: the last open one among them takes
-//! its next source, and when it has none left, the blame goes to the others (conflict-directed backjumping).
+//! (causal and stronger). Then all reads that are still open get the source that fits best into a commit
+//! order of the rest, and the whole is judged. A flaw names the reads it rests on: the last open one among
+//! them takes its next source, and when it has none left, the blame goes to the others (conflict-directed
+//! backjumping).
 use super::super::{Exhausted, Meter};
 use super::events::{Events, Shape};
 use super::reads_from::{Choice, INITIAL, NOWHERE, ReadsFrom};
@@ -280,7 +282,8 @@ fn prefer(history: &History, from: &ReadsFrom, order: &[u32], groups: &mut [Grou
     }
 }
 
-/// Says that the flaw is one of several; every reader with a choice and all whom it might have read from matter.
+/// Says that the flaw is one of several; every reader with a choice and all whom it might have read from
+/// matter.
 fn told(history: &History, mentioned: &[u32], mut flaw: Flaw) -> Flaw {
     flaw.reason.push_str(
         " (Some values were written more than once; whichever writes they were read from, there is a flaw.)",

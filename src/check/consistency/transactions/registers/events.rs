@@ -6,8 +6,8 @@
 //! | snapshot isolation | begin, commit | commit to begin | commit to begin | begin to commit |
 //! | prefix | begin, commit | commit to begin | commit to commit | begin to commit |
 //!
-//! A cycle of events is a cycle of `so ∪ wr ∪ ww ∪ rw`, of `(so ∪ wr ∪ ww) ; rw?`, of `((so ∪ wr) ; rw?) ∪ ww`:
-//! whoever leaves a begin by `rw` arrives at a commit, which can only be left by another dependency.
+//! A cycle of events is a cycle of `so ∪ wr ∪ ww ∪ rw`, of `(so ∪ wr ∪ ww) ; rw?`, of `((so ∪ wr) ; rw?) ∪
+//! ww`: whoever leaves a begin by `rw` arrives at a commit, which can only be left by another dependency.
 use crate::check::consistency::history::{History, NEVER};
 
 use super::graph::{Edge, Why};

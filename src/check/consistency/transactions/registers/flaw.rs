@@ -53,8 +53,8 @@ impl Teller<'_> {
         format!("T{}", self.events.txns.row[txn as usize])
     }
 
-    /// A cycle in which one order of writes was inferred because a reader of the later one saw the earlier one
-    /// is told as: the reader's version is overwritten by what the reader sees.
+    /// A cycle in which one order of writes was inferred because a reader of the later one saw the earlier
+    /// one is told as: the reader's version is overwritten by what the reader sees.
     fn as_overwrite(&self, cycle: &[Step]) -> (Vec<Step>, Option<Clause>) {
         let hidden =
             |step: &&Step| step.edge != CHAIN && self.graph.edges[step.edge as usize].why == Why::Hidden;
@@ -307,8 +307,8 @@ pub(super) fn refuted(events: &Events<'_>, model: consistency::Model, outcome: &
     let some: Vec<String> = culprits.iter().take(8).map(|row| format!("T{row}")).collect();
     let more = if culprits.len() > some.len() { ", …" } else { "" };
     let reason = format!(
-        "No order of the writes of {}{more} explains what was read: every way to order them leads to a cycle ({} \
-         orders were refuted), so the transactions are not {model}.",
+        "No order of the writes of {}{more} explains what was read: every way to order them leads to a cycle \
+         ({} decisions and refutations), so the transactions are not {model}.",
         some.join(", "),
         outcome.states
     );

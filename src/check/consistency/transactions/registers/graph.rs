@@ -1,7 +1,8 @@
 //! Directed graphs over events on chains: topological orders, short cycles and paths.
 //!
-//! A node is a transaction, or its begin or commit, or a barrier of real time. The nodes of a chain (a session)
-//! are numbered consecutively and in order, so the edges between neighbours on a chain are not stored.
+//! A node is a transaction, or its begin or commit, or a barrier of real time. The nodes of a chain (a
+//! session) are numbered consecutively and in order, so the edges between neighbours on a chain are not
+//! stored.
 use std::collections::VecDeque;
 
 /// Why one node comes before another. `about` of an edge says more.
@@ -151,8 +152,8 @@ impl Graph<'_> {
         best
     }
 
-    /// A path with few edges (steps along chains are free) from one node to another one, or from a node back to
-    /// itself, over edges whose numbers are below `limit`. O(nodes + edges).
+    /// A path with few edges (steps along chains are free) from one node to another one, or from a node back
+    /// to itself, over edges whose numbers are below `limit`. O(nodes + edges).
     pub(super) fn path(&self, from: u32, to: u32, limit: u32) -> Option<Vec<Step>> {
         let mut reached_by: Vec<Option<Step>> = vec![None; self.chain.len()];
         let mut queue = VecDeque::from([from]);

@@ -11,9 +11,9 @@
 //! | `search.rs` | decides what is left open |
 //! | `graph.rs`, `flaw.rs` | cycles, and what they say |
 //!
-//! The weak levels take time O(n^1.5) and O(n·k) for n accesses and k sessions. The others are NP-complete for
-//! registers (Papadimitriou 1979; Biswas and Enea 2019), but saturation, which is polynomial, decides most histories
-//! alone, and the search seldom meets more than a few contradictions.
+//! The weak levels take time O(n^1.5) and O(n·k) for n accesses and k sessions. The others are NP-complete
+//! for registers (Papadimitriou 1979; Biswas and Enea 2019), but saturation, which is polynomial, decides
+//! most histories alone, and the search seldom meets more than a few contradictions.
 use super::{Exhausted, Meter};
 use crate::check::consistency::history::{History, NEVER};
 use crate::check::consistency::{Budget, Error, Flaw, Model, Verdict, Witness};

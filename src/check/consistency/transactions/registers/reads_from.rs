@@ -6,8 +6,8 @@ use crate::sim::Outcome;
 
 /// The source of a read that returned the initial value.
 pub(super) const INITIAL: u32 = u32::MAX;
-/// The source of an access that reads from nobody: a write that its own transaction overwrites, a read of its own
-/// transaction's write, a read that is not known or not decided on.
+/// The source of an access that reads from nobody: a write that its own transaction overwrites, a read of its
+/// own transaction's write, a read that is not known or not decided on.
 pub(super) const NOWHERE: u32 = u32::MAX - 1;
 /// The source of a write that is the last one of its transaction to its key.
 pub(super) const FINAL: u32 = u32::MAX - 2;

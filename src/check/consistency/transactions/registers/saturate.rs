@@ -1,8 +1,8 @@
 //! All orders that follow from the known ones, by vector clocks over the chains.
 //!
-//! The clock of an event says, for each chain, how many of its events come before; so whether one event precedes
-//! another is one comparison. Rounds of sorting, recomputing clocks and inferring go on until nothing new follows:
-//! O(rounds · (edges · chains + accesses · chains)).
+//! The clock of an event says, for each chain, how many of its events come before; so whether one event
+//! precedes another is one comparison. Rounds of sorting, recomputing clocks and inferring go on until
+//! nothing new follows: O(rounds · (edges · chains + accesses · chains)).
 use super::super::{Exhausted, Meter};
 use super::events::Events;
 use super::graph::{Edge, Graph, Links, Step};

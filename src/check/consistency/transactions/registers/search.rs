@@ -1,8 +1,8 @@
 //! The search for a commit order where saturation leaves a choice.
 //!
-//! Transactions are laid out one after the other: the next one is any whose predecessors are all laid out, and
-//! laying it out decides that it precedes every other writer of its keys that is not laid out yet. Each such
-//! decision is an edge, from which everything that follows is inferred at once (the rules of saturation,
+//! Transactions are laid out one after the other: the next one is any whose predecessors are all laid out,
+//! and laying it out decides that it precedes every other writer of its keys that is not laid out yet. Each
+//! such decision is an edge, from which everything that follows is inferred at once (the rules of saturation,
 //! incrementally), so a wrong decision is mostly noticed before anything else is decided. A contradiction is
 //! explained by the decisions that it needs; the latest of them is taken back, as far as the one before it
 //! (conflict-directed backjumping), and its opposite, which now follows from the others, is inferred. Nothing
@@ -64,8 +64,9 @@ pub(super) struct Search<'a> {
     /// The chains whose next events were laid out, in order, and how many of each.
     laid_out: Vec<u32>,
     done: Vec<u32>,
-    /// How long each session is, and its next events' rank among those that could be next.
+    /// How many events each chain has.
     lengths: Vec<u32>,
+    /// Of each event of a transaction, about when it happened.
     hints: &'a [u32],
     /// Transactions that refutations speak of.
     blamed: Vec<bool>,
@@ -167,7 +168,8 @@ impl<'a> Search<'a> {
         self.clock[other as usize * self.chains + chain] > self.events.place(one)
     }
 
-    /// Lays out the next event that needs no decision, or says which decision the likeliest one needs first.
+    /// Lays out an event that needs no decision, or says which decision the earliest of the others needs
+    /// first.
     fn step(&mut self) -> Step {
         let mut likeliest: Option<(u32, u32, u32)> = None;
         let mut is_done = true;
@@ -324,8 +326,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Explains why an edge cannot be, returns to where the explanation still holds but for its last decision,
-    /// and gives that decision's opposite; none if no decision is to blame.
+    /// Explains why an edge cannot be, returns to where the explanation still holds but for its last
+    /// decision, and gives that decision's opposite; none if no decision is to blame.
     fn turn_round(&mut self, edge: Edge) -> Option<Edge> {
         let mut reasons = self.explain(edge);
         reasons.sort_unstable();

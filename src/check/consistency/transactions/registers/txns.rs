@@ -60,7 +60,8 @@ pub(super) struct Chunk {
 }
 
 impl Txns {
-    /// The transactions that took effect: those that are `ok`, and those of unknown fate that `ok` ones read from.
+    /// The transactions that took effect: those that are `ok`, and those of unknown fate that `ok` ones read
+    /// from.
     pub(super) fn new(history: &History, from: &ReadsFrom) -> Self {
         let mut txns = Self::sessions(history, from);
         let slots = txns.accesses(history, from);

@@ -1,7 +1,8 @@
 //! Read committed, read atomic and transactional causal consistency, by saturating the least commit order.
 //!
-//! The idea is that of AWDIT (Møldrup and Pavlogiannis, PLDI 2025): a level is met if and only if session order,
-//! reads-from and the edges below are acyclic together. If t3 reads x from t1, and another t2 that writes x
+//! The idea is that of AWDIT (Møldrup and Pavlogiannis, PLDI 2025): a level is met if and only if session
+//! order, reads-from and the edges below are acyclic together. If t3 reads x from t1, and another t2 that
+//! writes x
 //!
 //! - was read from earlier in t3's program order (read committed),
 //! - precedes t3 directly in session order or by reads-from (read atomic),
@@ -9,7 +10,8 @@
 //!
 //! then t2 is before t1. It is enough to do so for the last such t2 of each session. Read committed and read
 //! atomic: O(n^1.5) for n accesses, as the smaller of t2's writes and t3's reads is walked through. Causal:
-//! O(n k) for k sessions, by vector clocks and, for each reading session, a pointer into each list of writers.
+//! O(n k) for k sessions, by vector clocks and, for each reading session, a pointer into each list of
+//! writers.
 use super::graph::{Edge, Graph, Links, Step, Why};
 use super::reads_from::INITIAL;
 use super::txns::{Txns, Write};
@@ -229,7 +231,8 @@ pub(super) fn causal(txns: &Txns) -> Saturated {
     let Ok(order) = &known.order else { return known };
     let clocks = Clocks::new(txns, order);
     let mut edges = known.edges;
-    // Of each chunk of writers: the reading session (plus one) it was last asked for, and how many had been seen.
+    // Of each chunk of writers: the reading session (plus one) it was last asked for, and how many had been
+    // seen.
     let mut seen = vec![(0, 0); txns.chunks_len()];
     for reader in 0..txns.len() as u32 {
         let session = txns.session[reader as usize];

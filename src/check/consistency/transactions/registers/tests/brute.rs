@@ -1,4 +1,5 @@
-//! The definitions, tried out on every commit order, every set of `info` transactions and all sources of reads.
+//! The definitions, tried out on every commit order, every set of `info` transactions and all sources of
+//! reads.
 use crate::check::consistency::Model;
 use crate::check::consistency::history::{Access, History};
 use crate::sim::Outcome;
@@ -132,7 +133,8 @@ fn with_sources(
     })
 }
 
-/// The axioms of Biswas and Enea. Transactions are numbered by place in the commit order, the initial one is 0.
+/// The axioms of Biswas and Enea. Transactions are numbered by place in the commit order, the initial one is
+/// 0.
 fn axioms(
     model: Model,
     order: &[&Txn],

@@ -168,8 +168,8 @@ impl Simulation<'_> {
     }
 }
 
-/// Transactions in sessions of their own with many choices: for each key there are two writers, and a reader of
-/// one of them, which the other must not come between. At a certain number of keys these are hard.
+/// Transactions in sessions of their own with many choices: for each key there are two writers, and a reader
+/// of one of them, which the other must not come between. At a certain number of keys these are hard.
 pub(super) fn choices(chance: &mut Chance, txns: u64, keys: u64) -> History {
     let mut builder = Builder::default();
     let mut accesses: Vec<Vec<(u32, Access)>> = vec![vec![]; txns as usize];
@@ -190,4 +190,45 @@ pub(super) fn choices(chance: &mut Chance, txns: u64, keys: u64) -> History {
         builder.push_txn(process, accesses, Outcome::Ok, 0, Some(1));
     }
     builder.finish().expect("well formed")
+}
+
+/// A formula of clauses of two literals, as (variable, whether it is to be true), and a history that is as
+/// isolated as any strong level asks for exactly if the formula can be satisfied.
+///
+/// Each variable is a key with two writers, false before true or the reverse. Each clause is a cycle of two
+/// readers, closed if the versions that they read are both the overwritten ones. Nothing follows without a
+/// guess.
+pub(super) fn formula(
+    chance: &mut Chance,
+    variables: u64,
+    clauses: usize,
+) -> (Vec<[(u64, bool); 2]>, History) {
+    let mut literal = || (chance.below(variables), chance.percent(50));
+    let formula: Vec<_> = (0..clauses).map(|_| [literal(), literal()]).collect();
+    let mut builder = Builder::default();
+    let (one, two) = (builder.value(1.into()), builder.value(2.into()));
+    // The writers of variable v are 2v and 2v + 1, then come two readers for each clause.
+    let mut accesses: Vec<Vec<(u32, Access)>> = vec![vec![]; 2 * variables as usize + 2 * clauses];
+    for variable in 0..variables {
+        let key = builder.value(Value::from(&*format!("v{variable}")));
+        accesses[2 * variable as usize].push((key, Access::Write(one)));
+        accesses[2 * variable as usize + 1].push((key, Access::Write(two)));
+    }
+    for (number, clause) in formula.iter().enumerate() {
+        let readers = [0, 1].map(|it| 2 * variables as usize + 2 * number + it);
+        for (place, (variable, wanted)) in clause.iter().enumerate() {
+            // True means that the writer of 1 is the later one; the reader's version must be the later one.
+            let key = builder.value(Value::from(&*format!("v{variable}")));
+            let (version, other) = if *wanted { (one, 1) } else { (two, 0) };
+            accesses[readers[place]].push((key, Access::Read(version)));
+            let link = builder.value(Value::from(&*format!("c{number}.{place}")));
+            accesses[2 * *variable as usize + other].push((link, Access::Write(one)));
+            accesses[readers[1 - place]].push((link, Access::Read(one)));
+        }
+    }
+    for (txn, accesses) in accesses.into_iter().enumerate() {
+        let process = builder.process(&format!("s{txn}"));
+        builder.push_txn(process, accesses, Outcome::Ok, 0, Some(1));
+    }
+    (formula, builder.finish().expect("well formed"))
 }

@@ -1,5 +1,5 @@
-//! The strong levels as stores: is there a run of begins and commits that explains what was read? A search over
-//! all runs that remembers the states it has been in, for histories too large to try out all orders.
+//! The strong levels as stores: is there a run of begins and commits that explains what was read? A search
+//! over all runs that remembers the states it has been in, for histories too large to try out all orders.
 use std::collections::BTreeSet;
 
 use crate::check::consistency::Model;
