@@ -9,11 +9,19 @@
 //! 2. of two configurations that differ only in operations that never return, the one that has used fewer can do
 //!    all that the other can;
 //! 3. of equal open operations, the one that must return first takes effect first.
+//!
+//! Where an object consists of cells, two more:
+//! 4. of the open operations, only those take effect before the one that returns now that cannot change places
+//!    with it, or with others that cannot, and so on: the rest can wait;
+//! 5. a value that somebody still has to read, and nobody will put in again, is not overwritten.
+use std::cmp::Reverse;
+use std::ops::Range;
+
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
 use crate::check::consistency::budget::Budget;
-use crate::check::consistency::spec::{Broken, Object};
+use crate::check::consistency::spec::{Broken, Facts, Object};
 
 use super::mask::Mask;
 use super::timeline::Timeline;
@@ -41,6 +49,8 @@ pub struct Stuck {
     pub states: Vec<u32>,
     /// The event of the return.
     pub event: usize,
+    /// What could not have returned what it did if the operation had taken effect, if that is why it cannot.
+    pub reader: Option<u32>,
 }
 
 struct Frame<M> {
@@ -94,6 +104,9 @@ pub struct Search<'a, O, M> {
     stamp: u32,
     deepest: Option<Stuck>,
     readings: Option<Readings>,
+    facts: Option<Facts>,
+    /// Of each operation: the cells that it is about; empty if the object does not consist of cells.
+    cells: Vec<Range<u32>>,
     /// How many configurations were looked at.
     pub states: u64,
 }
@@ -109,7 +122,9 @@ impl<'a, O: Object, M: Mask> Search<'a, O, M> {
     pub fn new(object: &'a mut O, line: &'a Timeline) -> Self {
         let mut endless = M::default();
         line.endless.iter().for_each(|slot| endless.insert(*slot));
-        let top = (0..line.slot.len() as u32).map(|op| object.signature(op) as usize + 1).max();
+        let ops = 0..line.slot.len() as u32;
+        let top = ops.clone().map(|op| object.signature(op) as usize + 1).max();
+        let cells = ops.map_while(|op| object.cells(op)).collect();
         Self {
             object,
             line,
@@ -128,12 +143,23 @@ impl<'a, O: Object, M: Mask> Search<'a, O, M> {
             stamp: 0,
             deepest: None,
             readings: None,
+            facts: None,
+            cells,
             states: 0,
         }
     }
 
-    /// Finds out which writes begin which reads. O(reads x writes).
+    /// Finds out what reads to come rely on.
     fn prepare(&mut self) {
+        self.facts = self.object.facts();
+        for needed in self.facts.iter_mut().flat_map(|it| &mut it.needed) {
+            needed.sort_unstable_by_key(|op| Reverse(self.line.deadline[*op as usize]));
+        }
+        self.prepare_readings();
+    }
+
+    /// Finds out which writes begin which reads. O(reads x writes).
+    fn prepare_readings(&mut self) {
         let mut reads = vec![];
         for (index, event) in self.line.events.iter().enumerate() {
             if event % 2 == 1 && self.line.observes[*event as usize / 2] {
@@ -158,6 +184,9 @@ impl<'a, O: Object, M: Mask> Search<'a, O, M> {
     /// Whether some read to come can no longer return what it returned, once the object is in `state` and `op`
     /// has taken effect.
     fn is_hopeless(&self, state: u32, op: u32) -> bool {
+        if self.reader_of_ended(state, op).is_some() {
+            return true;
+        }
         let Some(readings) = &self.readings else { return false };
         let from = readings.reads.partition_point(|(_, event)| (*event as usize) < self.at);
         let mut left = AHEAD;
@@ -176,6 +205,18 @@ impl<'a, O: Object, M: Mask> Search<'a, O, M> {
             }
         }
         false
+    }
+
+    /// An operation that still relies on a fact that `op`, which leads to the state `next`, would end for good.
+    fn reader_of_ended(&self, next: u32, op: u32) -> Option<u32> {
+        let facts = self.facts.as_ref()?;
+        let fact = self.object.ends(self.state, next, op)? as usize;
+        let now = self.line.deadline[self.line.events[self.at] as usize / 2];
+        let is_other = |other: &u32| *other != op && self.is_to_come(*other);
+        // The operations that rely on it come in the reverse order of their returns.
+        let mut needed =
+            facts.needed[fact].iter().copied().take_while(|it| self.line.deadline[*it as usize] >= now);
+        needed.find(is_other).filter(|_| !facts.made[fact].iter().any(is_other))
     }
 
     /// Whether an operation has not taken effect yet: it is open and has not, or has yet to be invoked.
@@ -231,7 +272,8 @@ impl<'a, O: Object, M: Mask> Search<'a, O, M> {
         // A table that grows needs room for the old and the new one, which is twice as large.
         let table =
             self.memory.heads.allocation_size() * 3 + self.memory.sets.len() * size_of::<(M, u32)>() * 3;
-        table as u64 > budget.memory_bytes || (budget.stop)()
+        let bytes = table + self.object.bytes();
+        bytes as u64 > budget.memory_bytes || (budget.stop)()
     }
 
     fn ask(&mut self, state: u32, op: u32) -> Result<Option<u32>, (Broken, u32)> {
@@ -306,7 +348,7 @@ impl<'a, O: Object, M: Mask> Search<'a, O, M> {
             self.open.difference(&M::default(), &mut self.scratch);
             let open = self.scratch.iter().map(|slot| self.holder[*slot as usize]).collect();
             let op = self.line.events[event] / 2;
-            self.deepest = Some(Stuck { op, open, states: vec![], event });
+            self.deepest = Some(Stuck { op, open, states: vec![], event, reader: None });
         }
         if let Some(deepest) = &mut self.deepest
             && deepest.event == event
@@ -323,8 +365,15 @@ impl<'a, O: Object, M: Mask> Search<'a, O, M> {
         let must = self.line.events[self.at] / 2;
         let start = self.candidates.len();
         let (at, done, trail) = (self.at, self.done.clone(), self.trail.len());
-        if let Some(next) = self.ask(self.state, must)?.filter(|next| !self.is_hopeless(*next, must)) {
-            self.candidates.push((must, next));
+        if let Some(next) = self.ask(self.state, must)? {
+            if self.is_hopeless(next, must) {
+                let reader = self.reader_of_ended(next, must);
+                if let Some(deepest) = self.deepest.as_mut().filter(|it| it.event == at) {
+                    deepest.reader = deepest.reader.or(reader);
+                }
+            } else {
+                self.candidates.push((must, next));
+            }
         }
         self.others(must)?;
         // The list is taken from its end.
@@ -338,6 +387,9 @@ impl<'a, O: Object, M: Mask> Search<'a, O, M> {
         slots.clear();
         self.open.difference(&self.done, &mut slots);
         slots.iter_mut().for_each(|slot| *slot = self.holder[*slot as usize]);
+        if !self.cells.is_empty() {
+            self.keep_bound_to(must, &mut slots);
+        }
         slots.retain(|op| !self.line.observes[*op as usize] && *op != must);
         slots.sort_unstable_by_key(|op| (self.line.deadline[*op as usize], *op));
         self.stamp += 1;
@@ -359,6 +411,33 @@ impl<'a, O: Object, M: Mask> Search<'a, O, M> {
         }
         self.scratch = slots;
         Ok(())
+    }
+
+    /// Keeps of some operations, `must` among them, those that cannot change places with it, or with others that
+    /// are kept. O(operations squared).
+    fn keep_bound_to(&self, must: u32, ops: &mut Vec<u32>) {
+        let (mut seen, mut kept) = (0, ops.len().min(1));
+        if let Some(place) = ops.iter().position(|op| *op == must) {
+            ops.swap(0, place);
+        }
+        while seen < kept {
+            for place in kept..ops.len() {
+                if self.is_bound(ops[seen], ops[place]) {
+                    ops.swap(kept, place);
+                    kept += 1;
+                }
+            }
+            seen += 1;
+        }
+        ops.truncate(kept);
+    }
+
+    /// Whether two operations cannot change places.
+    fn is_bound(&self, one: u32, other: u32) -> bool {
+        let (one, other) = (one as usize, other as usize);
+        let (left, right) = (&self.cells[one], &self.cells[other]);
+        let apart = left.end <= right.start || right.end <= left.start;
+        !(apart || self.line.observes[one] && self.line.observes[other])
     }
 
     /// The next thing to try, with everything as it was when it was listed.

@@ -142,7 +142,8 @@ impl<'a, O: Object> Search<'a, O> {
         if !self.looked_at.is_multiple_of(4096) {
             return false;
         }
-        let bytes = 3 * self.seen.allocation_size() + self.places.0.bytes() + self.states.0.bytes();
+        let held: usize = self.objects.iter().map(Object::bytes).sum();
+        let bytes = 3 * self.seen.allocation_size() + self.places.0.bytes() + self.states.0.bytes() + held;
         bytes as u64 > budget.memory_bytes || (budget.stop)()
     }
 

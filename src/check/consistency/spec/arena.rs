@@ -1,4 +1,6 @@
 //! Collections as numbers: equal contents, equal number; a change makes a new one that shares the rest.
+use std::ops::Range;
+
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
@@ -122,6 +124,27 @@ impl Arrays {
         self.set_below(array, self.height, index, value)
     }
 
+    /// Whether two arrays hold the same in all cells of a range. O(log length).
+    pub fn agree(&self, one: u32, other: u32, range: &Range<usize>) -> bool {
+        self.agree_below((one, other), self.height, 0, range)
+    }
+
+    /// The same for branches that begin at `start`. Equal branches are one number, so no more than the two
+    /// edges of the range are descended to.
+    fn agree_below(&self, pair: (u32, u32), height: u32, start: usize, range: &Range<usize>) -> bool {
+        let (one, other) = pair;
+        let end = start + (1 << height);
+        if one == other || end <= range.start || range.end <= start {
+            return true;
+        }
+        if height == 0 || range.start <= start && end <= range.end {
+            return false;
+        }
+        let (one, other) = (self.nodes[one as usize], self.nodes[other as usize]);
+        self.agree_below((one.0, other.0), height - 1, start, range)
+            && self.agree_below((one.1, other.1), height - 1, start + (1 << (height - 1)), range)
+    }
+
     fn set_below(&mut self, node: u32, height: u32, index: usize, value: u32) -> u32 {
         if height == 0 {
             return value;
@@ -172,6 +195,19 @@ mod tests {
                 let again = (0..length).rev().fold(0, |it, i| arrays.set(it, i, plain[i]));
                 assert_eq!(again, array);
                 assert!((0..length).all(|i| arrays.get(array, i) == plain[i]));
+            }
+        }
+    }
+
+    #[test]
+    fn arrays_agree_in_a_range_if_all_its_cells_do() {
+        let mut arrays = Arrays::new(6);
+        let make = |arrays: &mut Arrays, bits: u32| (0..6).fold(0, |it, i| arrays.set(it, i, bits >> i & 1));
+        for (one, other) in (0..64).flat_map(|one| (0..64).map(move |other| (one, other))) {
+            let (left, right) = (make(&mut arrays, one), make(&mut arrays, other));
+            for (start, end) in (0..7).flat_map(|start| (0..7).map(move |end| (start, end))) {
+                let want = (start..end).all(|i| one >> i & 1 == other >> i & 1);
+                assert_eq!(arrays.agree(left, right, &(start..end)), want, "{one} {other} {start}..{end}");
             }
         }
     }

@@ -54,6 +54,15 @@ fn canonical(history: &History, value: u32) -> u32 {
     if history.is_initial(value) { NULL } else { value }
 }
 
+/// The number of any value.
+fn number(history: &History, more: &mut More, value: &Value) -> u32 {
+    let values = &history.names.values;
+    match values.number(value) {
+        Some(number) => canonical(history, number),
+        None => (values.len() + more.insert_full(value.clone()).0) as u32,
+    }
+}
+
 fn understand(history: &History, spec: &Spec, row: u32, more: &mut More) -> Result<Option<Access>, Error> {
     let at = row as usize;
     let ok = history.status[at] == Outcome::Ok;
@@ -86,11 +95,7 @@ fn cas(history: &History, row: u32, more: &mut More) -> Result<Access, Error> {
     let [old, new] = &**pair else {
         return Err(bad_operation(history, row, "a cas needs exactly two values, [expected, new]"));
     };
-    let mut number = |value: &Value| match values.number(value) {
-        Some(number) => canonical(history, number),
-        None => (values.len() + more.insert_full(value.clone()).0) as u32,
-    };
-    let (old, new) = (number(old), number(new));
+    let (old, new) = (number(history, more, old), number(history, more, new));
     match values.value(history.result[at]) {
         _ if history.status[at] != Outcome::Ok => Ok(Access::Cas { old, new }),
         Value::Null | Value::Bool(true) => Ok(Access::Cas { old, new }),
@@ -110,12 +115,7 @@ pub(super) fn amount(history: &History, row: u32) -> Result<i64, Error> {
 
 /// The register of some rows.
 pub(super) fn object(history: &History, spec: &Spec, rows: &[u32]) -> Result<Any, Error> {
-    let mut accesses = Vec::with_capacity(rows.len());
-    let mut more = More::default();
-    for row in rows {
-        accesses.extend(understand(history, spec, *row, &mut more)?);
-    }
-    let cells = Cells::new(history, rows, accesses, more);
+    let cells = Cells::new(history, spec, rows, &[])?;
     Ok(if cells.growth.is_some() { Any::Other(Box::new(cells)) } else { Any::Cells(cells) })
 }
 
@@ -130,10 +130,17 @@ pub struct Cells {
 }
 
 impl Cells {
-    fn new(history: &History, rows: &[u32], accesses: Vec<Access>, more: More) -> Self {
+    /// The register of some rows, in which somebody else `saw` these values.
+    pub(super) fn new(history: &History, spec: &Spec, rows: &[u32], saw: &[&Value]) -> Result<Self, Error> {
+        let mut accesses = Vec::with_capacity(rows.len() + saw.len());
+        let mut more = More::default();
+        for row in rows {
+            accesses.extend(understand(history, spec, *row, &mut more)?);
+        }
+        accesses.extend(saw.iter().map(|value| Access::Read(number(history, &mut more, value))));
         let signatures = numbered(&accesses);
         let grows = |it: &Access| matches!(it, Access::Append { .. } | Access::Add { .. });
-        let growth = accesses.iter().any(grows).then(|| Growth::new(history, rows, &accesses));
+        let growth = accesses.iter().any(grows).then(|| Growth::new(history, rows, saw, &accesses));
         let mut wanted = HashSet::with_hasher(FxBuildHasher);
         let mut exact = growth.is_none();
         for access in &accesses {
@@ -145,7 +152,22 @@ impl Cells {
                 _ => {}
             }
         }
-        Self { accesses, signatures, wanted: exact.then_some(wanted), more, growth }
+        Ok(Self { accesses, signatures, wanted: exact.then_some(wanted), more, growth })
+    }
+
+    /// The state in which the register holds this value.
+    pub(super) fn number(&mut self, history: &History, value: &Value) -> u32 {
+        number(history, &mut self.more, value)
+    }
+
+    /// Whether nobody can tell this state from others of which the same is said.
+    pub(super) fn is_unread(&self, state: u32) -> bool {
+        self.wanted.as_ref().is_some_and(|wanted| !wanted.contains(&state))
+    }
+
+    /// Whether operations compute values.
+    pub(super) fn computes(&self) -> bool {
+        self.growth.is_some()
     }
 }
 
@@ -230,12 +252,13 @@ struct Growth {
 }
 
 impl Growth {
-    fn new(history: &History, rows: &[u32], accesses: &[Access]) -> Self {
+    fn new(history: &History, rows: &[u32], saw: &[&Value], accesses: &[Access]) -> Self {
         let values = &history.names.values;
         let only_grows = |it: &Access| matches!(it, Access::Append { .. } | Access::Read(_));
         let longest = accesses.iter().all(only_grows).then(|| {
             let results = rows.iter().map(|row| values.value(history.result[*row as usize]));
-            results.max_by_key(|it| length(it)).cloned().unwrap_or_default()
+            let seen = results.chain(saw.iter().copied());
+            seen.max_by_key(|it| length(it)).cloned().unwrap_or_default()
         });
         let (names, initial) = (history.names.clone(), history.initial);
         Self { names, initial, known: HashMap::default(), longest }

@@ -8,6 +8,7 @@ mod bank;
 mod cells;
 mod collections;
 mod custom;
+mod map;
 #[cfg(test)]
 pub(super) mod naive;
 mod object;
@@ -22,13 +23,13 @@ use super::history::{History, Kind};
 pub(super) use self::arena::Arrays;
 pub use self::custom::{Broken, Machine};
 pub(super) use self::custom::{Custom, custom_parts};
-pub(super) use self::object::{Any, Object};
+pub(super) use self::object::{Any, Facts, Object};
 pub(super) use self::parts::{Parts, parts};
 
 /// A built-in sequential specification.
 ///
 /// Operations that carry a key are about one object among many, of which each is judged on its own; only the
-/// accounts of a bank belong together. A null result of an `ok` operation that need not return anything means
+/// accounts of a bank belong together, and keys that one `scan` has looked at. A null result of an `ok` operation that need not return anything means
 /// that nobody said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Spec {
@@ -37,7 +38,10 @@ pub enum Spec {
     /// A register with `cas([expected, new])`, which returns whether it wrote (null: it did).
     CasRegister,
     /// Keys and values: a register each, with `cas`, `delete`, `swap` (returns the old value), `append` to texts
-    /// and lists, `increment` and `decrement` (both may return the new value).
+    /// and lists, `increment` and `decrement` (both may return the new value). `scan` reads some keys at once:
+    /// from its key on (without one, from the first), in order, those that hold something, no more than its
+    /// argument says (null: all); it returns a list of pairs of key and value. Keys that one scan has looked at
+    /// are judged together, all others each on its own.
     #[default]
     Kv,
     /// `add` and `remove` (may return whether they changed anything), `contains`, and `read` of all elements.
@@ -135,7 +139,7 @@ impl Spec {
         match self {
             Self::Register => "read, write",
             Self::CasRegister => "read, write, cas",
-            Self::Kv => "read, write, cas, delete, swap, append, increment, decrement",
+            Self::Kv => "read, write, cas, delete, swap, append, increment, decrement, scan",
             Self::Set => "add, remove, contains, read",
             Self::Counter => "add, increment, decrement, read",
             Self::Queue => "enqueue, dequeue",

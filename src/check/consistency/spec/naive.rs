@@ -162,8 +162,30 @@ fn object(history: &History, spec: &Spec, row: usize) -> (u32, Value) {
     }
 }
 
+/// What a scan returns of all that is held.
+fn scan<'a>(held: impl Iterator<Item = (&'a Value, &'a Value)>, first: &Value, limit: &Value) -> Value {
+    let mut pairs: Vec<(&Value, &Value)> = held.filter(|it| it.0 >= first && *it.1 != Value::Null).collect();
+    pairs.sort();
+    if let Value::Int(limit) = limit {
+        pairs.truncate(*limit as usize);
+    }
+    let pair = |(key, value): (&Value, &Value)| [key.clone(), value.clone()].into_iter().collect::<Value>();
+    pairs.into_iter().map(pair).collect()
+}
+
 /// The state after an operation, if it can have answered what it answered.
 pub(crate) fn apply(history: &History, spec: &Spec, state: &State, row: usize) -> Option<State> {
+    if history.kind[row] == Kind::SCAN {
+        let value = |number: u32| history.names.values.value(number);
+        let held = state.iter().map(|(key, held)| (value(*key), held));
+        let returned = scan(held, value(history.key[row]), value(history.argument[row]));
+        let said = match value(history.result[row]) {
+            Value::Null => Value::from_iter([]),
+            said => said.clone(),
+        };
+        let agrees = history.status[row] == Outcome::Info || said == returned;
+        return agrees.then(|| state.clone());
+    }
     let value = |number: u32| history.names.values.value(number);
     let (key, initial) = object(history, spec, row);
     let held = state.get(&key).unwrap_or(&initial);
@@ -272,6 +294,8 @@ pub(crate) fn catalogue() -> Vec<(Spec, &'static [Kind])> {
         ),
         (Spec::Kv, &[Kind::READ, Kind::APPEND]),
         (Spec::Kv, &[Kind::READ, Kind::SWAP, Kind::CAS]),
+        (Spec::Kv, SCANNED),
+        (Spec::Kv, &[Kind::SCAN, Kind::READ, Kind::WRITE, Kind::DELETE]),
         (Spec::Set, &[Kind::ADD, Kind::REMOVE, Kind::CONTAINS]),
         (Spec::Set, &[Kind::ADD, Kind::REMOVE, Kind::CONTAINS, Kind::READ]),
         (Spec::Set, &[Kind::ADD, Kind::READ]),
@@ -285,6 +309,19 @@ pub(crate) fn catalogue() -> Vec<(Spec, &'static [Kind])> {
         (bank(true), banking),
     ]
 }
+
+/// All that can be done to keys and values.
+pub(crate) const SCANNED: &[Kind] = &[
+    Kind::SCAN,
+    Kind::READ,
+    Kind::WRITE,
+    Kind::CAS,
+    Kind::DELETE,
+    Kind::SWAP,
+    Kind::APPEND,
+    Kind::INCREMENT,
+    Kind::SCAN,
+];
 
 struct Open {
     process: u32,
@@ -322,6 +359,9 @@ pub(crate) fn random(chance: &mut Chance, spec: &Spec, kinds: &[Kind], shape: Sh
                     Some(Open { process, name: lane, kind, key, argument, invoked: clock, ended: None });
             }
             None => {}
+            Some(op) if op.kind == Kind::SCAN && op.ended.is_none() => {
+                op.ended = Some(Some(scan(objects.iter(), &op.key, &op.argument)));
+            }
             Some(op) if op.ended.is_none() => {
                 let bank = matches!(spec, Spec::Bank(_));
                 let place = if bank { Value::Null } else { op.key.clone() };
@@ -372,6 +412,8 @@ fn question(chance: &mut Chance, spec: &Spec, kind: Kind, shape: Shape, count: i
                 if chance.percent(20) { Value::Null } else { Value::Int(chance.below(count as u64) as i64) };
             [old, some(chance)].into_iter().collect()
         }
+        Kind::SCAN if chance.percent(40) => Value::Null,
+        Kind::SCAN => Value::Int(chance.below(3) as i64),
         Kind::APPEND if *spec == Spec::Kv && chance.percent(50) => "ab".into(),
         Kind::READ | Kind::DELETE | Kind::DEQUEUE | Kind::POP | Kind::ACQUIRE | Kind::RELEASE => Value::Null,
         Kind::INCREMENT | Kind::DECREMENT if chance.percent(50) => Value::Null,
@@ -388,6 +430,7 @@ fn answer(builder: &mut Builder, chance: &mut Chance, shape: Shape, op: Open, cl
     let mut result = ended.unwrap_or_default();
     if chance.percent(shape.lies) {
         result = match result {
+            Value::List(pairs) if op.kind == Kind::SCAN => lie(chance, &pairs, range),
             Value::Bool(it) => Value::Bool(!it),
             Value::List(items) if !items.is_empty() && chance.percent(80) => {
                 items[1..].iter().cloned().collect()
@@ -398,7 +441,8 @@ fn answer(builder: &mut Builder, chance: &mut Chance, shape: Shape, op: Open, cl
             _ => Value::Int(chance.below(range + 1) as i64),
         };
     }
-    let optional = !matches!(op.kind, Kind::READ | Kind::CONTAINS | Kind::DEQUEUE | Kind::POP | Kind::SWAP);
+    let optional =
+        !matches!(op.kind, Kind::SCAN | Kind::READ | Kind::CONTAINS | Kind::DEQUEUE | Kind::POP | Kind::SWAP);
     if unknown || (optional && result != Value::Bool(false) && chance.percent(50)) || is_silent(op.kind) {
         result = Value::Null;
     }
@@ -411,6 +455,21 @@ fn answer(builder: &mut Builder, chance: &mut Chance, shape: Shape, op: Open, cl
     let result = builder.value(result);
     let completed = (status != Outcome::Info).then_some(clock);
     builder.push(op.process, op.kind, key, argument, result, status, op.invoked, completed);
+}
+
+/// Other pairs: one less, or one with another value.
+fn lie(chance: &mut Chance, pairs: &[Value], range: u64) -> Value {
+    let place = chance.below(pairs.len() as u64) as usize;
+    let mut pairs = pairs.to_vec();
+    match pairs.get_mut(place) {
+        Some(Value::List(pair)) if chance.percent(70) => {
+            let value = Value::Int(1 + chance.below(range) as i64);
+            pairs[place] = [pair[0].clone(), value].into_iter().collect();
+        }
+        Some(_) => drop(pairs.remove(place)),
+        None => pairs.push(["k0".into(), 1.into()].into_iter().collect()),
+    }
+    pairs.into_iter().collect()
 }
 
 /// What never says anything but that it is done.

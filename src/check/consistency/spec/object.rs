@@ -1,5 +1,6 @@
 //! What a search sees of a specification: numbered states, numbered operations.
 use std::hash::Hash;
+use std::ops::Range;
 
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
@@ -41,8 +42,42 @@ pub trait Object {
         let _ = (state, read);
         true
     }
+    /// Where an object consists of cells: those that an operation looks at or changes. Operations of which no
+    /// cell that one changes is among the other's can change places.
+    fn cells(&self, op: u32) -> Option<Range<u32>> {
+        let _ = op;
+        None
+    }
+    /// What is known of the facts that operations rely on, if the object has such.
+    fn facts(&mut self) -> Option<Facts> {
+        None
+    }
+    /// The fact that holds in `state` and no longer in `next`, to which `op` leads. Only asked if there are
+    /// [facts](Self::facts).
+    fn ends(&self, state: u32, next: u32, op: u32) -> Option<u32> {
+        let _ = (state, next, op);
+        None
+    }
+    /// How much memory the states take, about, if that can be much.
+    fn bytes(&self) -> usize {
+        0
+    }
     /// A state in words.
     fn show(&self, history: &History, state: u32) -> String;
+    /// What of a state matters to an operation, in words.
+    fn show_to(&self, history: &History, state: u32, op: u32) -> String {
+        let _ = op;
+        self.show(history, state)
+    }
+}
+
+/// Numbered facts about an object (a cell holds a value), each of which ends when the cell is overwritten.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// Of each: the operations that are only possible while it holds.
+    pub needed: Vec<Vec<u32>>,
+    /// Of each: the operations that can make it hold.
+    pub made: Vec<Vec<u32>>,
 }
 
 /// The object of a part. Registers are told apart so that a search can be compiled for them.
@@ -81,8 +116,23 @@ impl<O: Object + ?Sized> Object for Box<O> {
     fn begins(&self, state: u32, read: u32) -> bool {
         (**self).begins(state, read)
     }
+    fn cells(&self, op: u32) -> Option<Range<u32>> {
+        (**self).cells(op)
+    }
+    fn facts(&mut self) -> Option<Facts> {
+        (**self).facts()
+    }
+    fn ends(&self, state: u32, next: u32, op: u32) -> Option<u32> {
+        (**self).ends(state, next, op)
+    }
+    fn bytes(&self) -> usize {
+        (**self).bytes()
+    }
     fn show(&self, history: &History, state: u32) -> String {
         (**self).show(history, state)
+    }
+    fn show_to(&self, history: &History, state: u32, op: u32) -> String {
+        (**self).show_to(history, state, op)
     }
 }
 

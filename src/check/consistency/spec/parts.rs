@@ -9,7 +9,7 @@ use crate::check::consistency::error::Error;
 use crate::check::consistency::history::{History, Kind};
 use crate::sim::Outcome;
 
-use super::{Any, Spec, bank, cells, collections, scalars};
+use super::{Any, Spec, bank, cells, collections, map, scalars};
 
 /// Rows in groups. Those that no search must look at (failed operations, reads nobody got an answer of) are in
 /// none.
@@ -113,6 +113,9 @@ pub fn parts(history: &History, spec: &Spec) -> Result<Parts, Error> {
     if matches!(spec, Spec::Set) && !grouped.iter().any(|it| kind(it) == Kind::READ) {
         split_by_element(history, &mut grouped);
     }
+    if matches!(spec, Spec::Kv) && grouped.iter().any(|it| kind(it) == Kind::SCAN) {
+        map::join(history, &mut grouped)?;
+    }
     Ok(Parts::of_groups(history, grouped))
 }
 
@@ -128,6 +131,7 @@ fn split_by_element(history: &History, grouped: &mut [(u32, u32)]) {
 /// Whether an operation that did not fail says anything; whether it is possible at all.
 fn concerns(history: &History, spec: &Spec, row: u32) -> Result<bool, Error> {
     match spec {
+        Spec::Kv if history.kind[row as usize] == Kind::SCAN => map::concerns(history, row),
         Spec::Register | Spec::CasRegister | Spec::Kv => cells::concerns(history, spec, row),
         Spec::Set | Spec::Queue | Spec::Stack | Spec::List => collections::concerns(history, spec, row),
         Spec::Counter | Spec::Mutex => scalars::concerns(history, spec, row),
@@ -142,7 +146,9 @@ impl Spec {
         history: &History,
         rows: &[u32],
     ) -> Result<Any, Error> {
+        let scanned = || rows.iter().any(|row| history.kind[*row as usize] == Kind::SCAN);
         Ok(match self {
+            Self::Kv if scanned() => Any::Other(Box::new(map::Map::new(history, rows)?)),
             Self::Register | Self::CasRegister | Self::Kv => cells::object(history, self, rows)?,
             Self::Set => Any::Other(Box::new(collections::Sets::new(history, self, rows)?)),
             Self::Queue => Any::Other(Box::new(collections::Queue::new(history, self, rows)?)),
