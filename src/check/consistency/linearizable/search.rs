@@ -421,7 +421,8 @@ impl<'a, O: Object, M: Mask> Search<'a, O, M> {
             ops.swap(0, place);
         }
         while seen < kept {
-            for place in kept..ops.len() {
+            let rest = kept..ops.len();
+            for place in rest {
                 if self.is_bound(ops[seen], ops[place]) {
                     ops.swap(kept, place);
                     kept += 1;

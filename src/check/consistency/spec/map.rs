@@ -4,6 +4,9 @@
 //! returned more, to the end. Keys whose ranges have nothing in common remain independent parts of the history.
 //! Those that have are one object: an array of [registers](super::cells), whose states are numbers of arrays of
 //! the registers' states.
+//!
+//! What a key holds at first is nothing for a scan, too. If histories give another initial value, nobody can tell
+//! that from nothing, so a scan may return a key that holds it or leave it out.
 use std::ops::Range;
 
 use hashbrown::HashMap;

@@ -70,7 +70,12 @@ fn scans_agree_with_the_definition_of_sequential_consistency() {
 type Row<'a> = (&'a str, Kind, &'a str, Value, Value, i64, i64);
 
 fn history(rows: &[Row]) -> History {
+    history_from(Value::Null, rows)
+}
+
+fn history_from(initial: Value, rows: &[Row]) -> History {
     let mut builder = Builder::default();
+    builder.initial(initial);
     for (process, kind, key, argument, result, from, to) in rows {
         let process = builder.process(process);
         let (key, argument) = (builder.value((*key).into()), builder.value(argument.clone()));
@@ -164,6 +169,24 @@ fn a_scan_leaves_out_what_was_deleted() {
     assert_eq!(ask(&[("y", 2)], (6, 7)), Some(true));
     assert_eq!(ask(&[("x", 1)], (6, 7)), Some(false));
     assert_eq!(ask(&[("x", 1)], (4, 7)), Some(true));
+}
+
+#[test]
+fn a_scan_may_return_the_initial_value_or_leave_it_out_but_never_null() {
+    let ask = |initial: Value, pairs: &[(&str, Value)]| {
+        let pair =
+            |(key, value): &(&str, Value)| [(*key).into(), value.clone()].into_iter().collect::<Value>();
+        let result = pairs.iter().map(pair).collect();
+        let rows = [write("a", "x", 1, 0, 1), ("b", Kind::SCAN, "w", Value::Null, result, 2, 3)];
+        linearizable::check(&history_from(initial, &rows), &Spec::Kv, &Budget::default()).unwrap().ok
+    };
+    let x = ("x", 1.into());
+    assert_eq!(ask(0.into(), &[x.clone(), ("y", 0.into())]), Some(true));
+    assert_eq!(ask(0.into(), &[("w", 0.into()), x.clone()]), Some(true));
+    assert_eq!(ask(0.into(), &[x.clone()]), Some(true));
+    assert_eq!(ask(0.into(), &[]), Some(false), "x was written");
+    assert_eq!(ask(Value::Null, &[x.clone(), ("y", 0.into())]), Some(false));
+    assert_eq!(ask(Value::Null, &[x, ("y", Value::Null)]), Some(false));
 }
 
 #[test]
