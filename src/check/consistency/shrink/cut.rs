@@ -215,6 +215,10 @@ fn observed_by_operation(history: &History, row: usize) -> Vec<Cell> {
             }
             _ => vec![(key, result)],
         },
+        Kind::SCAN => match history.names.values.value(result) {
+            Value::List(pairs) => pairs.iter().filter_map(|pair| listed(history, pair)).collect(),
+            _ => vec![],
+        },
         Kind::CONTAINS if *history.names.values.value(result) == Value::Bool(true) => {
             vec![(key, history.argument[row])]
         }
@@ -223,6 +227,13 @@ fn observed_by_operation(history: &History, row: usize) -> Vec<Cell> {
         }
         _ => vec![],
     }
+}
+
+/// What a scan saw under a key.
+fn listed(history: &History, pair: &Value) -> Option<Cell> {
+    let Value::List(pair) = pair else { return None };
+    let [key, value] = &**pair else { return None };
+    Some((history.names.values.number(key)?, history.names.values.number(value)?))
 }
 
 /// The elements of a list that an access read.

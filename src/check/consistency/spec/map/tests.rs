@@ -3,6 +3,7 @@ use super::*;
 use crate::check::consistency::arbitrary::{Chance, Shape};
 use crate::check::consistency::budget::Budget;
 use crate::check::consistency::history::Builder;
+use crate::check::consistency::shrink::smallest;
 use crate::check::consistency::spec::{naive, parts};
 use crate::check::consistency::verdict::{Flaw, Verdict, Witness};
 use crate::check::consistency::{linearizable, sequential};
@@ -187,6 +188,18 @@ fn a_scan_may_return_the_initial_value_or_leave_it_out_but_never_null() {
     assert_eq!(ask(0.into(), &[]), Some(false), "x was written");
     assert_eq!(ask(Value::Null, &[x.clone(), ("y", 0.into())]), Some(false));
     assert_eq!(ask(Value::Null, &[x, ("y", Value::Null)]), Some(false));
+}
+
+#[test]
+fn a_counterexample_keeps_the_writes_that_a_scan_saw() {
+    let mut rows: Vec<Row> = (0..9).map(|it| write("a", "x", it, 2 * it, 2 * it + 1)).collect();
+    rows.extend([write("a", "y", 2, 20, 21), write("a", "z", 3, 22, 23)]);
+    rows.push(scan("b", "x", 9, &[("x", 8), ("z", 3)], (24, 25)));
+    let history = history(&rows);
+    let fails =
+        |part: &History| linearizable::check(part, &Spec::Kv, &Budget::default()).unwrap().ok == Some(false);
+    let found = smallest(&history, &flaw(&rows), &mut |_, part| fails(part));
+    assert_eq!(found.rows, [8, 9, 10, 11], "the two that it saw and the one that it missed");
 }
 
 #[test]
