@@ -184,7 +184,7 @@ fn a_scan_may_return_the_initial_value_or_leave_it_out_but_never_null() {
     let x = ("x", 1.into());
     assert_eq!(ask(0.into(), &[x.clone(), ("y", 0.into())]), Some(true));
     assert_eq!(ask(0.into(), &[("w", 0.into()), x.clone()]), Some(true));
-    assert_eq!(ask(0.into(), &[x.clone()]), Some(true));
+    assert_eq!(ask(0.into(), std::slice::from_ref(&x)), Some(true));
     assert_eq!(ask(0.into(), &[]), Some(false), "x was written");
     assert_eq!(ask(Value::Null, &[x.clone(), ("y", 0.into())]), Some(false));
     assert_eq!(ask(Value::Null, &[x, ("y", Value::Null)]), Some(false));
