@@ -9,7 +9,7 @@
 //! 2. of two configurations that differ only in operations that never return, the one that has used fewer can do
 //!    all that the other can;
 //! 3. of equal open operations, the one that must return first takes effect first.
-use hashbrown::HashMap;
+use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 use crate::check::consistency::budget::Budget;
@@ -55,7 +55,7 @@ struct Frame<M> {
 /// Configurations that need not be looked at again: by event, state and what returns; for each, the sets of
 /// used operations that never return.
 struct Memory<M> {
-    heads: HashMap<(u32, u32, M), u32, FxBuildHasher>,
+    heads: IndexMap<(u32, u32, M), u32, FxBuildHasher>,
     sets: Vec<(M, u32)>,
 }
 
@@ -122,7 +122,7 @@ impl<'a, O: Object, M: Mask> Search<'a, O, M> {
             trail: Vec::with_capacity(line.slot.len()),
             frames: vec![],
             candidates: vec![],
-            memory: Memory { heads: HashMap::default(), sets: vec![] },
+            memory: Memory { heads: IndexMap::default(), sets: vec![] },
             scratch: vec![],
             stamps: vec![0; top.unwrap_or(0)],
             stamp: 0,
@@ -229,8 +229,8 @@ impl<'a, O: Object, M: Mask> Search<'a, O, M> {
             return false;
         }
         // A table that grows needs room for the old and the new one, which is twice as large.
-        let table =
-            self.memory.heads.allocation_size() * 3 + self.memory.sets.len() * size_of::<(M, u32)>() * 3;
+        let table = self.memory.heads.capacity() * (size_of::<(u32, u32, M)>() + 32) * 2
+            + self.memory.sets.len() * size_of::<(M, u32)>() * 3;
         table as u64 > budget.memory_bytes || (budget.stop)()
     }
 

@@ -1,7 +1,7 @@
 //! What a search sees of a specification: numbered states, numbered operations.
 use std::hash::Hash;
 
-use hashbrown::HashMap;
+use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 use crate::check::consistency::history::History;
@@ -48,7 +48,7 @@ pub trait Object {
 /// The object of a part. Registers are told apart so that a search can be compiled for them.
 pub enum Any {
     /// Registers, as fast as can be.
-    Cells(Cells),
+    Cells(Box<Cells>),
     /// Everything else.
     Other(Box<dyn Object + Send>),
 }
@@ -88,7 +88,7 @@ impl<O: Object + ?Sized> Object for Box<O> {
 
 /// A number for each operation, equal for equal ones.
 pub fn numbered<T: Hash + Eq>(accesses: &[T]) -> Vec<u32> {
-    let mut numbers = HashMap::with_hasher(FxBuildHasher);
+    let mut numbers = IndexMap::with_hasher(FxBuildHasher);
     let number = |access| {
         let next = numbers.len() as u32;
         *numbers.entry(access).or_insert(next)
@@ -100,7 +100,7 @@ impl Any {
     /// It, whichever it is.
     pub fn boxed(self) -> Box<dyn Object + Send> {
         match self {
-            Self::Cells(cells) => Box::new(cells),
+            Self::Cells(cells) => cells,
             Self::Other(object) => object,
         }
     }
