@@ -2,13 +2,13 @@
 
 import pickle
 
-import matplotlib
+import matplotlib as mpl
 import numpy as np
 import pytest
 
 import distlab as dl
 
-matplotlib.use("Agg")
+mpl.use("Agg")
 
 #: The figures and examples of the notes' sections 2.5 and 2.6, with the models that hold and that fail. Intervals
 #: are chosen to match the captions.
@@ -58,7 +58,11 @@ FIGURES = {
         ["eventual", "causal"],
         ["sequential"],
     ),
-    "2.29": ("C1: W(x,3) W(x,4) | C2: R(x,4) R(x,3)", ["eventual", "monotonic-writes"], ["pram", "causal", "monotonic-reads"]),
+    "2.29": (
+        "C1: W(x,3) W(x,4) | C2: R(x,4) R(x,3)",
+        ["eventual", "monotonic-writes"],
+        ["pram", "causal", "monotonic-reads"],
+    ),
     "2.30": ("C1: W(x,4) R(x,0) R(x,4)", [], ["read-your-writes", "causal"]),
     "2.31 and 2.32": (
         "C1: W(x,1)@[0,2] | C2: R(x,1)@[1,3] W(y,2)@[4,6] | C3: R(y,0)@[3,5] R(y,2)@[6,8]",
@@ -111,7 +115,12 @@ def test_the_interactions_of_figure_17_are_ranked():
 
 def test_witness_of_figure_19():
     verdict = dl.History.parse(FIGURES["2.19"][0]).check("linearizable")
-    assert [(op.kind[0], op.argument or op.result) for op in verdict.witness] == [("w", 1), ("r", 1), ("w", 2), ("r", 2)]
+    assert [(op.kind[0], op.argument or op.result) for op in verdict.witness] == [
+        ("w", 1),
+        ("r", 1),
+        ("w", 2),
+        ("r", 2),
+    ]
 
 
 def test_example_6_1_first_set_has_a_serial_order():
@@ -328,7 +337,7 @@ def test_every_verdict_has_a_picture_and_a_page(figure):
         page = verdict._repr_html_()
         assert "<svg" in page
         assert model in page
-        matplotlib.pyplot.close("all")
+        mpl.pyplot.close("all")
 
 
 def test_counterexamples_cannot_be_made_smaller():

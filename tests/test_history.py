@@ -82,14 +82,27 @@ def test_transactions_in_flat_arrays():
     ]
     with pytest.raises(dl.HistoryError, match="starts"):
         dl.History.from_transactions(
-            process=a([0]), invoked=a([0]), completed=a([1]), starts=a([0, 9]), function=a([0]), key=a([1]), value=a([1])
+            process=a([0]),
+            invoked=a([0]),
+            completed=a([1]),
+            starts=a([0, 9]),
+            function=a([0]),
+            key=a([1]),
+            value=a([1]),
         )
 
 
 def test_transactions_as_operations():
     ops = [
         {"process": 0, "kind": "txn", "argument": [["w", "x", 1], ["r", "y", None]], "invoked": 0, "completed": 1},
-        {"process": 1, "kind": "txn", "argument": [["r", "x", None]], "result": [["r", "x", 1]], "invoked": 0, "completed": 1},
+        {
+            "process": 1,
+            "kind": "txn",
+            "argument": [["r", "x", None]],
+            "result": [["r", "x", 1]],
+            "invoked": 0,
+            "completed": 1,
+        },
         {"process": 2, "kind": "txn", "argument": [["append", "z", 1], ["r", "z", [1]]], "invoked": 0, "completed": 1},
     ]
     history = dl.History.from_ops(ops)

@@ -27,8 +27,7 @@ def log(history: History) -> str:
     completes = np.concatenate([np.zeros(len(rows), dtype=int), np.ones(len(answered), dtype=int)])
     # At one instant, invocations come first; but an operation of no duration is invoked before it completes,
     # and a process completes before it invokes again.
-    order = np.lexsort((row, completes, time))
-    order = _keep_processes(order, row, completes, column["process"])
+    order = _keep_processes(np.lexsort((row, completes, time)), row, completes, column["process"])
     numbers: dict[Any, int] = {}
     lines = []
     for index, event in enumerate(order):

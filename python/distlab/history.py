@@ -217,7 +217,9 @@ class History:
         given = {str(name): _array(columns[name]) for name in names}
         for name in ("process", "kind", "invoked", "completed"):
             if name not in given:
-                raise HistoryError("columns", names, "the columns process, kind, invoked, completed", f"no column {name}")
+                raise HistoryError(
+                    "columns", names, "the columns process, kind, invoked, completed", f"no column {name}"
+                )
         length = len(given["process"])
         value = given.get("value")
         full: dict[str, Any] = {

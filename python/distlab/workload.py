@@ -11,8 +11,8 @@ import numpy as np
 from . import units
 from ._core import nanoseconds
 from .errors import ParameterError, ParameterTypeError
-from .network import distribution
 from .history import History
+from .network import distribution
 from .records import Latency
 from .units import Duration
 

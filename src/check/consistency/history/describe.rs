@@ -69,6 +69,13 @@ impl History {
         }
     }
 
+    /// What a transaction is called: as its process if that has no other operation, else by its row, `T7`.
+    pub fn who(&self, row: u32) -> String {
+        let process = self.process[row as usize];
+        let alone = self.process.iter().filter(|it| **it == process).nth(1).is_none();
+        if alone { self.names.processes[process as usize].to_string() } else { format!("T{row}") }
+    }
+
     /// A value in words: texts without quotes, as `x` in `read(x)`.
     pub fn show(&self, value: u32) -> String {
         match self.names.values.value(value) {

@@ -184,7 +184,7 @@ fn judge(history: &History, spec: &Spec, rows: &[u32], budget: &Budget) -> Resul
         }
     }
     match spec.object(history, rows)? {
-        Any::Cells(mut cells) => search(history, rows, &mut cells, budget),
+        Any::Cells(mut cells) => search(history, rows, &mut *cells, budget),
         Any::Other(mut object) => search(history, rows, &mut object, budget),
     }
 }

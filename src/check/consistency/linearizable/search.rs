@@ -17,7 +17,7 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use hashbrown::HashMap;
+use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 use crate::check::consistency::budget::Budget;
@@ -65,7 +65,7 @@ struct Frame<M> {
 /// Configurations that need not be looked at again: by event, state and what returns; for each, the sets of
 /// used operations that never return.
 struct Memory<M> {
-    heads: HashMap<(u32, u32, M), u32, FxBuildHasher>,
+    heads: IndexMap<(u32, u32, M), u32, FxBuildHasher>,
     sets: Vec<(M, u32)>,
 }
 
@@ -137,7 +137,7 @@ impl<'a, O: Object, M: Mask> Search<'a, O, M> {
             trail: Vec::with_capacity(line.slot.len()),
             frames: vec![],
             candidates: vec![],
-            memory: Memory { heads: HashMap::default(), sets: vec![] },
+            memory: Memory { heads: IndexMap::default(), sets: vec![] },
             scratch: vec![],
             stamps: vec![0; top.unwrap_or(0)],
             stamp: 0,
@@ -270,8 +270,8 @@ impl<'a, O: Object, M: Mask> Search<'a, O, M> {
             return false;
         }
         // A table that grows needs room for the old and the new one, which is twice as large.
-        let table =
-            self.memory.heads.allocation_size() * 3 + self.memory.sets.len() * size_of::<(M, u32)>() * 3;
+        let table = self.memory.heads.capacity() * (size_of::<(u32, u32, M)>() + 32) * 2
+            + self.memory.sets.len() * size_of::<(M, u32)>() * 3;
         let bytes = table + self.object.bytes();
         bytes as u64 > budget.memory_bytes || (budget.stop)()
     }

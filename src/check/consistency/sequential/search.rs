@@ -3,7 +3,7 @@
 //! A configuration is how far each process has come and what the objects hold; none is looked at twice. What
 //! changes nothing goes first; a value that somebody still has to read, and nobody will put in again, is not
 //! overwritten; nothing goes before what was found to precede it.
-use hashbrown::HashSet;
+use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 
 use crate::check::consistency::budget::Budget;
@@ -58,7 +58,7 @@ pub struct Search<'a, O> {
     trail: Vec<Taken>,
     frames: Vec<Frame>,
     candidates: Vec<(u32, u32)>,
-    seen: HashSet<(u32, u32), FxBuildHasher>,
+    seen: IndexSet<(u32, u32), FxBuildHasher>,
     longest: Vec<u32>,
     blocked: Vec<u32>,
     /// How many configurations were looked at.
@@ -93,7 +93,7 @@ impl<'a, O: Object> Search<'a, O> {
             trail: Vec::with_capacity(sessions.ops.len()),
             frames: vec![],
             candidates: vec![],
-            seen: HashSet::default(),
+            seen: IndexSet::default(),
             longest: vec![],
             blocked: vec![],
             looked_at: 0,
@@ -143,7 +143,7 @@ impl<'a, O: Object> Search<'a, O> {
             return false;
         }
         let held: usize = self.objects.iter().map(Object::bytes).sum();
-        let bytes = 3 * self.seen.allocation_size() + self.places.0.bytes() + self.states.0.bytes() + held;
+        let bytes = 64 * self.seen.capacity() + self.places.0.bytes() + self.states.0.bytes() + held;
         bytes as u64 > budget.memory_bytes || (budget.stop)()
     }
 

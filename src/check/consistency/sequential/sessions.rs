@@ -1,5 +1,5 @@
 //! The operations of each process, in its order, as a search for one order of all needs them.
-use hashbrown::HashMap;
+use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 use crate::check::consistency::history::History;
@@ -33,14 +33,14 @@ pub struct Sessions {
     /// Of each object: whether its state is always the value that was put in last.
     pub plain: Vec<bool>,
     /// (object, state) as a number.
-    pub values: HashMap<(u32, u32), u32, FxBuildHasher>,
+    pub values: IndexMap<(u32, u32), u32, FxBuildHasher>,
 }
 
 impl Sessions {
     /// The sessions of a history whose parts are about these objects.
     pub fn new<O: Object>(history: &History, parts: &Parts, objects: &[O]) -> Self {
         let mut found: Vec<Option<Op>> = vec![None; history.len()];
-        let mut values = HashMap::with_hasher(FxBuildHasher);
+        let mut values = IndexMap::with_hasher(FxBuildHasher);
         let mut plain = vec![true; parts.len()];
         for (part, object) in objects.iter().enumerate() {
             for (inner, row) in parts.rows(part).iter().enumerate() {

@@ -1,7 +1,7 @@
 //! Collections as numbers: equal contents, equal number; a change makes a new one that shares the rest.
 use std::ops::Range;
 
-use hashbrown::HashMap;
+use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 /// The empty list in every [`Lists`].
@@ -19,15 +19,15 @@ struct Node {
 /// Lists of numbers, as the nodes of a tree: a list is its longest proper beginning and its last item.
 pub struct Lists {
     nodes: Vec<Node>,
-    longer: HashMap<(u32, u32), u32, FxBuildHasher>,
+    longer: IndexMap<(u32, u32), u32, FxBuildHasher>,
     /// Of each list, the list without its first item, once it was asked for.
-    tails: HashMap<u32, u32, FxBuildHasher>,
+    tails: IndexMap<u32, u32, FxBuildHasher>,
 }
 
 impl Default for Lists {
     fn default() -> Self {
         let empty = Node { start: EMPTY, last: 0, first: 0, length: 0 };
-        Self { nodes: vec![empty], longer: HashMap::default(), tails: HashMap::default() }
+        Self { nodes: vec![empty], longer: IndexMap::default(), tails: IndexMap::default() }
     }
 }
 
@@ -94,19 +94,19 @@ impl Lists {
 pub struct Arrays {
     height: u32,
     nodes: Vec<(u32, u32)>,
-    known: HashMap<(u32, u32), u32, FxBuildHasher>,
+    known: IndexMap<(u32, u32), u32, FxBuildHasher>,
 }
 
 impl Arrays {
     /// Arrays of at least this length; all zeros is number 0.
     pub fn new(length: usize) -> Self {
         let height = usize::BITS - length.saturating_sub(1).leading_zeros();
-        Self { height, nodes: vec![(0, 0)], known: HashMap::from_iter([((0, 0), 0)]) }
+        Self { height, nodes: vec![(0, 0)], known: IndexMap::from_iter([((0, 0), 0)]) }
     }
 
     /// How much memory they take, about.
     pub fn bytes(&self) -> usize {
-        self.nodes.capacity() * size_of::<(u32, u32)>() + 3 * self.known.allocation_size()
+        self.nodes.capacity() * size_of::<(u32, u32)>() + 64 * self.known.capacity()
     }
 
     /// A cell. O(log length).

@@ -1,6 +1,5 @@
 //! Accounts between which money moves.
-use hashbrown::HashMap;
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
 
 use crate::check::consistency::error::Error;
@@ -96,9 +95,6 @@ enum Step {
     Impossible,
 }
 
-/// Where each account is in the array.
-type Places<'a> = HashMap<&'a Value, usize, FxBuildHasher>;
-
 /// All accounts together. The state is an array of the numbers of balances.
 pub struct Accounts {
     steps: Vec<Step>,
@@ -138,7 +134,8 @@ impl Accounts {
             let place = names.get_index_of(name).unwrap_or_default();
             accounts.initial = accounts.with(accounts.initial, place, *balance);
         }
-        let places: Places<'_> = names.iter().enumerate().map(|(place, name)| (name, place)).collect();
+        let places: IndexMap<&Value, usize> =
+            names.iter().enumerate().map(|(place, name)| (name, place)).collect();
         accounts.steps = accesses.iter().map(|it| accounts.number(it, &places, ordered)).collect();
         Ok(accounts)
     }
@@ -148,7 +145,7 @@ impl Accounts {
         self.arrays.set(array, place, number)
     }
 
-    fn number(&mut self, access: &Access, places: &Places<'_>, ordered: usize) -> Step {
+    fn number(&mut self, access: &Access, places: &IndexMap<&Value, usize>, ordered: usize) -> Step {
         let place = |name: &Value| places[name];
         match access {
             Access::Move { from, to, amount, granted } => Step::Move {

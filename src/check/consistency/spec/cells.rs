@@ -4,8 +4,7 @@
 //! computes new values (`append`, `increment`) needs a table.
 use std::sync::Arc;
 
-use hashbrown::{HashMap, HashSet};
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
 
 use crate::check::consistency::error::Error;
@@ -116,7 +115,7 @@ pub(super) fn amount(history: &History, row: u32) -> Result<i64, Error> {
 /// The register of some rows.
 pub(super) fn object(history: &History, spec: &Spec, rows: &[u32]) -> Result<Any, Error> {
     let cells = Cells::new(history, spec, rows, &[])?;
-    Ok(if cells.growth.is_some() { Any::Other(Box::new(cells)) } else { Any::Cells(cells) })
+    Ok(if cells.growth.is_some() { Any::Other(Box::new(cells)) } else { Any::Cells(Box::new(cells)) })
 }
 
 /// One register, and all that is done to it.
@@ -124,7 +123,7 @@ pub struct Cells {
     accesses: Vec<Access>,
     signatures: Vec<u32>,
     /// What somebody reads or expects; none if that cannot be told.
-    wanted: Option<HashSet<u32, FxBuildHasher>>,
+    wanted: Option<IndexSet<u32, FxBuildHasher>>,
     more: More,
     growth: Option<Growth>,
 }
@@ -141,7 +140,7 @@ impl Cells {
         let signatures = numbered(&accesses);
         let grows = |it: &Access| matches!(it, Access::Append { .. } | Access::Add { .. });
         let growth = accesses.iter().any(grows).then(|| Growth::new(history, rows, saw, &accesses));
-        let mut wanted = HashSet::with_hasher(FxBuildHasher);
+        let mut wanted = IndexSet::with_hasher(FxBuildHasher);
         let mut exact = growth.is_none();
         for access in &accesses {
             match access {
@@ -246,7 +245,7 @@ impl Object for Cells {
 struct Growth {
     names: Arc<Names>,
     initial: u32,
-    known: HashMap<(u32, u32), Option<u32>, FxBuildHasher>,
+    known: IndexMap<(u32, u32), Option<u32>, FxBuildHasher>,
     /// Where values only ever grow, whatever is read at any time begins the longest value that is read.
     longest: Option<Value>,
 }
@@ -261,7 +260,7 @@ impl Growth {
             seen.max_by_key(|it| length(it)).cloned().unwrap_or_default()
         });
         let (names, initial) = (history.names.clone(), history.initial);
-        Self { names, initial, known: HashMap::default(), longest }
+        Self { names, initial, known: IndexMap::default(), longest }
     }
 
     fn value<'a>(&'a self, more: &'a More, state: u32) -> &'a Value {

@@ -1,5 +1,5 @@
 //! Sets, queues, stacks and append-only lists.
-use hashbrown::{HashMap, HashSet};
+use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
 
 use crate::check::consistency::error::Error;
@@ -89,7 +89,7 @@ struct Line {
     accesses: Vec<Access>,
     signatures: Vec<u32>,
     lists: Lists,
-    taken: HashSet<u32, FxBuildHasher>,
+    taken: IndexSet<u32, FxBuildHasher>,
     holds_null: bool,
 }
 
@@ -188,7 +188,7 @@ pub struct List {
     longest: Vec<u32>,
     lists: Lists,
     /// Of each list that is read: its length, if it begins the longest.
-    reads: HashMap<u32, Option<u32>, FxBuildHasher>,
+    reads: IndexMap<u32, Option<u32>, FxBuildHasher>,
 }
 
 impl List {
@@ -257,10 +257,10 @@ pub struct Sets {
     accesses: Vec<Access>,
     signatures: Vec<u32>,
     arrays: Arrays,
-    places: HashMap<u32, usize, FxBuildHasher>,
+    places: IndexMap<u32, usize, FxBuildHasher>,
     elements: Vec<u32>,
     /// Of each list that is read: its array, if there is one.
-    reads: HashMap<u32, Option<u32>, FxBuildHasher>,
+    reads: IndexMap<u32, Option<u32>, FxBuildHasher>,
     /// Where nobody removes anything, of each place: how many elements must be there before this one, because a
     /// smaller set than the first one with it is read.
     before: Option<Vec<u32>>,
@@ -269,7 +269,7 @@ pub struct Sets {
 impl Sets {
     pub(super) fn new(history: &History, spec: &Spec, rows: &[u32]) -> Result<Self, Error> {
         let accesses = accesses(history, spec, rows)?;
-        let mut places = HashMap::with_hasher(FxBuildHasher);
+        let mut places = IndexMap::with_hasher(FxBuildHasher);
         let mut elements = vec![NULL];
         for access in &accesses {
             if let Access::Put(item, _) | Access::Remove(item, _) | Access::Contains(item, _) = access {
@@ -281,7 +281,7 @@ impl Sets {
         }
         let arrays = Arrays::new(elements.len());
         let signatures = numbered(&accesses);
-        let reads = HashMap::default();
+        let reads = IndexMap::default();
         let mut sets = Self { accesses, signatures, arrays, places, elements, reads, before: None };
         sets.understand_reads(history);
         Ok(sets)

@@ -1,7 +1,7 @@
 //! The user's own specification.
 use std::cell::RefCell;
 
-use hashbrown::HashMap;
+use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 use crate::check::consistency::history::History;
@@ -47,7 +47,7 @@ pub struct Custom<'a, 'm> {
     rows: &'a [u32],
     group: u32,
     signatures: Vec<u32>,
-    known: HashMap<(u32, u32), Option<u32>, FxBuildHasher>,
+    known: IndexMap<(u32, u32), Option<u32>, FxBuildHasher>,
 }
 
 impl<'a, 'm> Custom<'a, 'm> {
@@ -58,7 +58,7 @@ impl<'a, 'm> Custom<'a, 'm> {
         group: u32,
         rows: &'a [u32],
     ) -> Self {
-        let mut numbers = HashMap::with_hasher(FxBuildHasher);
+        let mut numbers = IndexMap::with_hasher(FxBuildHasher);
         let signatures = rows
             .iter()
             .map(|row| {
@@ -69,7 +69,7 @@ impl<'a, 'm> Custom<'a, 'm> {
                 *numbers.entry((what, known, history.process[row])).or_insert(next)
             })
             .collect();
-        Self { machine, rows, group, signatures, known: HashMap::default() }
+        Self { machine, rows, group, signatures, known: IndexMap::default() }
     }
 }
 

@@ -9,7 +9,7 @@
 //! that from nothing, so a scan may return a key that holds it or leave it out.
 use std::ops::Range;
 
-use hashbrown::HashMap;
+use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 use crate::check::consistency::error::Error;
@@ -161,7 +161,7 @@ pub struct Map {
     /// Of each place: what stands for all that nobody reads there.
     unread: Vec<Option<Unread>>,
     /// (place, state) by number.
-    facts: HashMap<(u32, u32), u32, FxBuildHasher>,
+    facts: IndexMap<(u32, u32), u32, FxBuildHasher>,
     /// Operations that never returned.
     optional: Vec<bool>,
 }
@@ -171,7 +171,7 @@ impl Map {
     pub(super) fn new(history: &History, rows: &[u32]) -> Result<Self, Error> {
         let keys = ordered(history, rows.iter().map(|row| history.key[*row as usize]));
         let value = |key: u32| history.names.values.value(key);
-        let places: HashMap<&Value, usize, FxBuildHasher> =
+        let places: IndexMap<&Value, usize, FxBuildHasher> =
             keys.iter().enumerate().map(|(place, key)| (value(*key), place)).collect();
         let mut scans = Vec::with_capacity(rows.len());
         let mut own = vec![vec![]; keys.len()];
@@ -197,7 +197,7 @@ impl Map {
             cells: cells.collect::<Result<_, _>>()?,
             arrays: Arrays::new(keys.len()),
             unread: vec![None; keys.len()],
-            facts: HashMap::default(),
+            facts: IndexMap::default(),
             optional: rows.iter().map(|row| history.status[*row as usize] != Outcome::Ok).collect(),
             keys,
         };
@@ -222,7 +222,7 @@ impl Map {
         &mut self,
         history: &History,
         scan: &Scan,
-        places: &HashMap<&Value, usize, FxBuildHasher>,
+        places: &IndexMap<&Value, usize, FxBuildHasher>,
     ) -> Step {
         let range = scan.range(history, &self.keys);
         let mut held = 0;

@@ -2,7 +2,7 @@
 use std::hash::Hash;
 use std::ops::Range;
 
-use hashbrown::HashMap;
+use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 use crate::check::consistency::history::History;
@@ -83,7 +83,7 @@ pub struct Facts {
 /// The object of a part. Registers are told apart so that a search can be compiled for them.
 pub enum Any {
     /// Registers, as fast as can be.
-    Cells(Cells),
+    Cells(Box<Cells>),
     /// Everything else.
     Other(Box<dyn Object + Send>),
 }
@@ -138,7 +138,7 @@ impl<O: Object + ?Sized> Object for Box<O> {
 
 /// A number for each operation, equal for equal ones.
 pub fn numbered<T: Hash + Eq>(accesses: &[T]) -> Vec<u32> {
-    let mut numbers = HashMap::with_hasher(FxBuildHasher);
+    let mut numbers = IndexMap::with_hasher(FxBuildHasher);
     let number = |access| {
         let next = numbers.len() as u32;
         *numbers.entry(access).or_insert(next)
@@ -150,7 +150,7 @@ impl Any {
     /// It, whichever it is.
     pub fn boxed(self) -> Box<dyn Object + Send> {
         match self {
-            Self::Cells(cells) => Box::new(cells),
+            Self::Cells(cells) => cells,
             Self::Other(object) => object,
         }
     }

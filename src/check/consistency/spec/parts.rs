@@ -2,7 +2,7 @@
 //! Horn and Kroening 2015).
 use std::ops::Range;
 
-use hashbrown::HashMap;
+use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 use crate::check::consistency::error::Error;
@@ -121,7 +121,7 @@ pub fn parts(history: &History, spec: &Spec) -> Result<Parts, Error> {
 
 /// A set of which nobody reads the whole is many objects: one for each element.
 fn split_by_element(history: &History, grouped: &mut [(u32, u32)]) {
-    let mut numbers = HashMap::with_hasher(FxBuildHasher);
+    let mut numbers = IndexMap::with_hasher(FxBuildHasher);
     for (group, row) in grouped {
         let next = numbers.len() as u32;
         *group = *numbers.entry((*group, history.argument[*row as usize])).or_insert(next);

@@ -55,34 +55,35 @@ impl<'a> Explainer<'a> {
 
     fn edge(&mut self, link: &Link) -> Edge {
         let (from, to) = (self.row(link.from), self.row(link.to));
+        let (one, other) = (self.history.who(from), self.history.who(to));
         let why = match link.kind {
             Dependency::WriteRead => self.write_read(link),
             Dependency::WriteWrite => self.write_write(link),
             Dependency::ReadWrite => self.read_write(link),
             Dependency::Session => {
                 let process = &self.history.names.processes[self.history.process[to as usize] as usize];
-                format!("T{from} comes before T{to} in process {process}")
+                format!("{one} comes before {other} in process {process}")
             }
-            Dependency::RealTime => format!("T{from} was answered before T{to} was asked"),
+            Dependency::RealTime => format!("{one} was answered before {other} was asked"),
         };
         Edge { from, to, kind: link.kind.name().to_owned(), why }
     }
 
     fn write_read(&mut self, link: &Link) -> String {
         let cell = self.versions.cell(link.key);
-        let (from, to) = (self.row(link.from), self.row(link.to));
+        let (from, to) = (self.history.who(self.row(link.from)), self.history.who(self.row(link.to)));
         let read = self
             .versions
             .reads(self.history, link.to)
             .find(|(_, of, version)| *of == cell && self.versions.writer(cell, *version) == Some(link.from));
-        let Some((access, ..)) = read else { return format!("T{to} reads from T{from}") };
+        let Some((access, ..)) = read else { return format!("{to} reads from {from}") };
         self.shown(link.to, access);
         let (key, saw) = (self.history.show(link.key), self.saw(access));
         match self.history.accesses.access[access] {
-            Access::Read(_) => format!("T{to} reads {key} = {saw}, which T{from} wrote"),
+            Access::Read(_) => format!("{to} reads {key} = {saw}, which {from} wrote"),
             _ => {
                 let last = self.last_written(link.from, link.key);
-                format!("T{to} reads {key} = {saw}, where T{from}'s append of {last} is the latest of others")
+                format!("{to} reads {key} = {saw}, where {from}'s append of {last} is the latest of others")
             }
         }
     }
@@ -97,38 +98,40 @@ impl<'a> Explainer<'a> {
         };
         self.evidence.writes(self.history, from, link.key);
         self.evidence.writes(self.history, to, link.key);
+        let (from, to) = (self.history.who(from), self.history.who(to));
         let (one, other) = (self.last_written(link.from, link.key), self.last_written(link.to, link.key));
         let verb = if self.is_list(link.to, link.key) { "append" } else { "write" };
         if known {
-            format!("T{from}'s {verb} of {one} to {key} comes before T{to}'s of {other}")
+            format!("{from}'s {verb} of {one} to {key} comes before {to}'s of {other}")
         } else {
             format!(
-                "nobody read T{from}'s {verb} of {one} to {key}, nor T{to}'s of {other}; say T{from}'s is first"
+                "nobody read {from}'s {verb} of {one} to {key}, nor {to}'s of {other}; say {from}'s is first"
             )
         }
     }
 
     fn read_write(&mut self, link: &Link) -> String {
         let cell = self.versions.cell(link.key);
-        let (from, to, key) = (self.row(link.from), self.row(link.to), self.history.show(link.key));
+        let (to_row, key) = (self.row(link.to), self.history.show(link.key));
+        let (from, to) = (self.history.who(self.row(link.from)), self.history.who(to_row));
         let written = self.first_version(link.to, link.key);
         let read = self
             .versions
             .reads(self.history, link.from)
             .filter(|(_, of, version)| *of == cell && written.is_none_or(|written| *version < written))
             .last();
-        let Some((access, ..)) = read else { return format!("T{from} does not see T{to}") };
+        let Some((access, ..)) = read else { return format!("{from} does not see {to}") };
         self.shown(link.from, access);
         if let Some(version) = written {
             self.show_version(link.key, version);
         }
-        self.evidence.writes(self.history, to, link.key);
+        self.evidence.writes(self.history, to_row, link.key);
         let (saw, last) = (self.saw(access), self.last_written(link.to, link.key));
         match self.history.accesses.access[access] {
             Access::Read(_) if !self.is_list(link.to, link.key) => {
-                format!("T{from} reads {key} = {saw}, which T{to} overwrites with {last}")
+                format!("{from} reads {key} = {saw}, which {to} overwrites with {last}")
             }
-            _ => format!("T{from} reads {key} = {saw} and so does not see T{to}'s append of {last}"),
+            _ => format!("{from} reads {key} = {saw} and so does not see {to}'s append of {last}"),
         }
     }
 

@@ -18,9 +18,10 @@ pub(super) fn never_appended(cell: &Cell<'_>, reader: Option<u32>, element: u32)
         Some(access) => {
             let row = cell.rows[*access as usize];
             evidence.access(row, *access);
+            let who = cell.history.who(row);
             (
                 "G1a",
-                format!("{reads}, but T{row}, which appends {shown} to {key}, was aborted (aborted read)."),
+                format!("{reads}, but {who}, which appends {shown} to {key}, was aborted (aborted read)."),
             )
         }
         None => ("thin-air read", format!("{reads}, but nobody appended {shown} to {key}.")),
@@ -140,10 +141,11 @@ pub(super) fn internal(cell: &Cell<'_>, access: u32, list: &[u32], own: Range<us
     appenders(cell, &mut evidence, Some(access));
     let (key, elements) = (cell.history.show(cell.key), show_list(cell.history, &elements));
     let list = show_list(cell.history, list);
+    let who = cell.history.who(row);
     evidence.into_flaw(
         "internal",
         format!(
-            "T{row} has appended {elements} to {key}, but then reads {key} = {list}, which does not end so."
+            "{who} has appended {elements} to {key}, but then reads {key} = {list}, which does not end so."
         ),
     )
 }
@@ -166,9 +168,10 @@ pub(super) fn intermediate(cell: &Cell<'_>, access: u32, last: u32) -> Flaw {
     evidence.writes(cell.history, writer, cell.key);
     appenders(cell, &mut evidence, Some(access));
     let (key, last) = (cell.history.show(cell.key), cell.history.show(last));
+    let who = cell.history.who(writer);
     evidence.into_flaw(
         "G1b",
-        format!("{reads}, but {last} is not the last that T{writer} appends to {key} (intermediate read)."),
+        format!("{reads}, but {last} is not the last that {who} appends to {key} (intermediate read)."),
     )
 }
 
@@ -181,7 +184,8 @@ fn read(cell: &Cell<'_>, evidence: &mut Evidence, reader: Option<u32>) -> String
     let row = cell.rows[access as usize];
     evidence.access(row, access);
     format!(
-        "T{row} reads {key} = {}",
+        "{} reads {key} = {}",
+        cell.history.who(row),
         show_list(cell.history, list(cell.history, access).unwrap_or_default())
     )
 }

@@ -137,16 +137,16 @@ impl Register<'_> {
         let mut evidence = Evidence::default();
         evidence.access(row, access);
         evidence.writes(self.history, write.row, self.key);
+        let who = self.history.who(row);
         if write.row == row {
-            let reason =
-                format!("T{row} reads {key} = {shown}, which it writes itself, and only afterwards.");
+            let reason = format!("{who} reads {key} = {shown}, which it writes itself, and only afterwards.");
             return Err(evidence.into_flaw("internal", reason).into());
         }
         if !write.is_last {
             let reason = format!(
-                "T{row} reads {key} = {shown}, which is not the last that T{} writes to {key} (intermediate \
+                "{who} reads {key} = {shown}, which is not the last that {} writes to {key} (intermediate \
                  read).",
-                write.row
+                self.history.who(write.row)
             );
             return Err(evidence.into_flaw("G1b", reason).into());
         }
@@ -165,7 +165,7 @@ impl Register<'_> {
             Some(access) => {
                 let row = self.rows[access as usize];
                 evidence.access(row, access);
-                format!("T{row} reads {key} = {shown}")
+                format!("{} reads {key} = {shown}", self.history.who(row))
             }
             None => format!("the given order of {key} has {shown}"),
         };
@@ -173,7 +173,10 @@ impl Register<'_> {
             Some(access) => {
                 let row = self.rows[access as usize];
                 evidence.access(row, access);
-                let reason = format!("{reads}, but T{row}, which writes it, was aborted (aborted read).");
+                let reason = format!(
+                    "{reads}, but {}, which writes it, was aborted (aborted read).",
+                    self.history.who(row)
+                );
                 evidence.into_flaw("G1a", reason).into()
             }
             None => evidence.into_flaw("thin-air read", format!("{reads}, which nobody wrote.")).into(),
@@ -192,7 +195,8 @@ impl Register<'_> {
         evidence.access(row, access);
         evidence.access(row, own.access);
         let (key, wrote) = (self.history.show(self.key), self.show(own.value));
-        let reason = format!("T{row} writes {wrote} to {key}, but then does not read it there.");
+        let reason =
+            format!("{} writes {wrote} to {key}, but then does not read it there.", self.history.who(row));
         evidence.into_flaw("internal", reason).into()
     }
 

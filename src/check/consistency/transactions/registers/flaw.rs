@@ -50,7 +50,7 @@ impl Teller<'_> {
     }
 
     fn name(&self, txn: u32) -> String {
-        format!("T{}", self.events.txns.row[txn as usize])
+        self.history.who(self.events.txns.row[txn as usize])
     }
 
     /// A cycle in which one order of writes was inferred because a reader of the later one saw the earlier
@@ -302,9 +302,14 @@ fn adya(clauses: &[Clause]) -> String {
 }
 
 /// The flaw of a history that only the search has refuted.
-pub(super) fn refuted(events: &Events<'_>, model: consistency::Model, outcome: &Outcome) -> Flaw {
+pub(super) fn refuted(
+    history: &History,
+    events: &Events<'_>,
+    model: consistency::Model,
+    outcome: &Outcome,
+) -> Flaw {
     let culprits: Vec<u32> = outcome.core.iter().map(|txn| events.txns.row[*txn as usize]).collect();
-    let some: Vec<String> = culprits.iter().take(8).map(|row| format!("T{row}")).collect();
+    let some: Vec<String> = culprits.iter().take(8).map(|row| history.who(*row)).collect();
     let more = if culprits.len() > some.len() { ", …" } else { "" };
     let reason = format!(
         "No order of the writes of {}{more} explains what was read: every way to order them leads to a cycle \

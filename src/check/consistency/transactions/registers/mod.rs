@@ -154,7 +154,7 @@ fn strong_level(
     let outcome = search.run(meter)?;
     meter.spend(outcome.states)?;
     if !outcome.found {
-        return Ok(Judgement::Fails(Box::new(flaw::refuted(&events, model, &outcome))));
+        return Ok(Judgement::Fails(Box::new(flaw::refuted(history, &events, model, &outcome))));
     }
     let links = graph::Links::new(events.len(), &search.edges);
     let graph = graph::Graph { chain: &events.chain, edges: &search.edges, links: &links };

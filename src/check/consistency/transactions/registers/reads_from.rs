@@ -158,7 +158,8 @@ impl ReadsFrom {
         let Access::Read(value) = history.accesses.access[read] else {
             unreachable!("only reads are explained")
         };
-        let what = format!("T{row} reads {} = {}", history.show(key), history.show(value));
+        let who = history.who(row);
+        let what = format!("{who} reads {} = {}", history.show(key), history.show(value));
         let writes = (0..self.row.len()).filter(|it| {
             let same = |other| plain(history, other) == plain(history, value);
             history.accesses.key[*it] == key
@@ -266,7 +267,8 @@ fn flaw(anomaly: &str, reason: String, culprits: Vec<u32>, mut accesses: Vec<u32
 fn internal(history: &History, row: usize, read: usize, write: usize) -> Stop {
     let say =
         |index: usize| history.describe_access(history.accesses.key[index], history.accesses.access[index]);
-    let reason = format!("T{row} does not see its own write: after {} it has {}.", say(write), say(read));
+    let who = history.who(row as u32);
+    let reason = format!("{who} does not see its own write: after {} it has {}.", say(write), say(read));
     flaw("internal", reason, vec![row as u32], vec![write as u32, read as u32])
 }
 

@@ -120,8 +120,8 @@ fn the_reason_is_the_cycle_in_words() {
     let flaw = verdict.flaw.expect("write skew");
     assert_eq!(
         flaw.reason,
-        "G2-item, write skew: T0 reads x = [] and so does not see T1's append of 2 (rw); T1 reads y = [] and so \
-         does not see T0's append of 1 (rw)."
+        "G2-item, write skew: a reads x = [] and so does not see b's append of 2 (rw); b reads y = [] and so \
+         does not see a's append of 1 (rw)."
     );
     let kinds: Vec<&str> = flaw.cycle.iter().map(|edge| edge.kind.as_str()).collect();
     assert_eq!((kinds, flaw.culprits), (vec!["rw", "rw"], vec![0, 1, 2, 3]));
@@ -189,8 +189,8 @@ fn given_orders_judge_lists_and_registers_in_one_history() {
     let flaw = judge(Serializable).expect("write skew");
     assert_eq!(
         flaw.reason,
-        "G2-item, write skew: T0 reads x = null, which T1 overwrites with 2 (rw); T1 reads y = [] and so does \
-         not see T0's append of 1 (rw)."
+        "G2-item, write skew: a reads x = null, which b overwrites with 2 (rw); b reads y = [] and so does \
+         not see a's append of 1 (rw)."
     );
     assert_eq!(flaw.accesses, vec![0, 1, 2, 3]);
 }
@@ -211,5 +211,5 @@ fn plain_operations_are_transactions_of_one_access() {
     assert_eq!(judge(Serializable), None);
     let flaw = judge(StrictSerializable).expect("stale read");
     assert_eq!((flaw.anomaly.as_str(), flaw.accesses), ("G-single-realtime", vec![]));
-    assert!(flaw.reason.starts_with("G-single-realtime, stale read: T1 reads x = null"), "{}", flaw.reason);
+    assert!(flaw.reason.starts_with("G-single-realtime, stale read: b reads x = null"), "{}", flaw.reason);
 }

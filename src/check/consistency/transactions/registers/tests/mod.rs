@@ -49,8 +49,7 @@ fn compare(history: &History) -> usize {
                 assert!(!flaw.culprits.is_empty() && !flaw.anomaly.is_empty(), "{flaw:?}");
                 if !flaw.accesses.is_empty() {
                     let rows = &flaw.culprits;
-                    let part =
-                        history.select_accesses(rows, |index| flaw.accesses.contains(&(index as u32)));
+                    let part = history.select_accesses(rows, |index| flaw.accesses.contains(&(index as u32)));
                     assert_eq!(judge(&part, model).ok, Some(false), "{model}: {flaw:#?}\n{}", show(history));
                 }
             }
