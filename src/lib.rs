@@ -6,7 +6,9 @@
 //! 1. [`sim`]: what a protocol is, and the world that runs it;
 //!    [`machines`]: values and machines that need no world (state machines of replicated stores, …);
 //! 2. [`protocols`]: one folder each, and the registry that makes them one union;
+//!    [`check`]: what judges a run (histories against consistency models);
 //! 3. `py` (feature `python`): Python's view; nothing imports it.
+pub mod check;
 pub mod machines;
 pub mod protocols;
 #[cfg(feature = "python")]

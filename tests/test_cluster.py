@@ -484,3 +484,31 @@ def test_reprs_are_one_useful_line():
     for value in (cluster, op, cluster.trace, cluster.history, cluster.at("5s"), cluster.history.latency):
         assert "\n" not in repr(value) and "object at 0x" not in repr(value)
     assert "<table>" in cluster._repr_html_() and "<table>" in cluster.history._repr_html_()
+
+
+def test_every_verb_of_a_client_does_what_it_says():
+    raft = dl.Raft(3, seed=1)
+    alice = raft.client("alice")
+
+    def said(op):
+        raft.run_until(op)
+        return op.status, op.result
+
+    assert said(alice.put("x", 1)) == ("ok", None)
+    assert said(alice.cas("x", 1, 2)) == ("ok", True)
+    assert said(alice.cas("x", 1, 3)) == ("fail", False)
+    assert said(alice.execute(("cas", "x", 2, 4))) == ("ok", True)
+    assert said(alice.swap("x", 5)) == ("ok", 4)
+    assert said(alice.append("l", 7)) == ("ok", [7])
+    assert said(alice.append("t", "ab")) == ("ok", "ab")
+    assert said(alice.scan("a", 10)) == ("ok", [["l", [7]], ["t", "ab"], ["x", 5]])
+    assert said(alice.delete("x")) == ("ok", None)
+    assert said(alice.get("x")) == ("ok", None)
+    assert raft.history.check("linearizable").ok
+
+    counter = dl.Raft(3, seed=1, machine="counter")
+    bob = counter.client("bob")
+    for op, result in ((bob.add(2), 2), (bob.execute(("add", 3)), 5), (bob.read(), 5)):
+        counter.run_until(op)
+        assert op.result == result
+    assert counter.history.check("linearizable").ok

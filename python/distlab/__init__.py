@@ -23,8 +23,10 @@ from .errors import (
     BudgetExceeded,
     ClusterBusy,
     ClusterHalted,
+    ConsistencyViolation,
     DistlabError,
     HandlerError,
+    HistoryError,
     InternalError,
     InvariantViolation,
     LivelockError,
@@ -37,6 +39,7 @@ from .errors import (
 )
 from .experiments import election_times
 from .faults import FaultVerbs, Hazard, Schedule
+from .history import History, Operation
 from .network import (
     Constant,
     Disk,
@@ -54,23 +57,28 @@ from .network import (
 )
 from .node import Node
 from .raft import Client, Entry, Raft
-from .records import History, Latency, Operation, Trace
+from .records import Latency, Trace
+from .verdict import MODELS, Classification, Edge, Verdict, check, classify
 from .workload import Hotspot, Keys, Latest, Load, Sequential, UniformKeys, Workload, Zipf
 
 if TYPE_CHECKING:
     from . import plot
 
 __all__ = [
+    "MODELS",
     "BudgetExceeded",
+    "Classification",
     "Client",
     "Cluster",
     "ClusterBusy",
     "ClusterHalted",
+    "ConsistencyViolation",
     "Constant",
     "Context",
     "Disk",
     "DistlabError",
     "Distribution",
+    "Edge",
     "Empirical",
     "Entry",
     "Exponential",
@@ -78,6 +86,7 @@ __all__ = [
     "HandlerError",
     "Hazard",
     "History",
+    "HistoryError",
     "Hotspot",
     "InternalError",
     "InvariantViolation",
@@ -107,10 +116,13 @@ __all__ = [
     "Uniform",
     "UniformKeys",
     "UnknownNode",
+    "Verdict",
     "Weibull",
     "Workload",
     "Zipf",
     "__version__",
+    "check",
+    "classify",
     "election_times",
     "load",
     "plot",

@@ -80,6 +80,54 @@ class TrialColumns(TypedDict):
     fingerprint: NDArray[np.uint64]
 
 @final
+class History:
+    """A history in the core: well formed, with numbers for names.
+
+    :class:`distlab.History` is around one.
+    """
+
+    @staticmethod
+    def from_columns(columns: dict[str, Any], initial: object) -> History:
+        """From equally long columns ``process, kind, key, argument, result, status, invoked, completed`` (None: all
+        null) and, of transactions, ``accesses``. O(n log n)."""
+    @staticmethod
+    def from_transactions(columns: dict[str, Any], initial: object) -> History:
+        """From the flat arrays that :meth:`distlab.History.from_transactions` describes. O(n log n)."""
+    @staticmethod
+    def parse(text: str) -> History:
+        """From the notation of the notes' figures."""
+    @staticmethod
+    def from_edn(text: str) -> History:
+        """From a log of Jepsen, Knossos or Elle."""
+    def __len__(self) -> int: ...
+    def columns(self) -> dict[str, Any]:
+        """The columns, with names for numbers, and ``accesses`` if there are transactions."""
+    def numbers(self) -> dict[str, Any]:
+        """``process, kind, key, status, invoked, completed`` as arrays, with the lists ``processes, kinds``."""
+    def describe(self, row: int) -> str | None:
+        """An operation in words; None if there is no such row."""
+    def select(self, rows: list[int]) -> History:
+        """Some of the operations, as a history of their own."""
+    def check(
+        self,
+        model: str,
+        spec: object,
+        seconds: float | None,
+        states: int | None,
+        memory_bytes: int,
+        shrink: bool,
+    ) -> dict[str, Any]:
+        """Holds it against a model, off the interpreter lock (unless the specification is written in Python)."""
+    def ladder(self) -> tuple[list[str], dict[str, list[str]]]:
+        """The models that say something about it, and for every model those that it implies."""
+    @property
+    def initial(self) -> Any:
+        """What registers hold before the first write."""
+    @property
+    def is_transactional(self) -> bool:
+        """Whether there are transactions in it."""
+
+@final
 class World:
     """A deterministic world of nodes.
 

@@ -13,8 +13,9 @@ from . import units
 from ._core import World, nanoseconds
 from .errors import InvariantViolation, ParameterError, ParameterTypeError, UnknownNode
 from .faults import FaultVerbs, Hazard, Schedule
+from .history import History
 from .network import Disk, Network, distribution
-from .records import History, Trace, table
+from .records import Trace, table
 from .units import Duration
 from .workload import Load, Workload
 

@@ -14,8 +14,10 @@ __all__ = [
     "BudgetExceeded",
     "ClusterBusy",
     "ClusterHalted",
+    "ConsistencyViolation",
     "DistlabError",
     "HandlerError",
+    "HistoryError",
     "InternalError",
     "InvariantViolation",
     "LivelockError",
@@ -93,6 +95,22 @@ class ParameterError(_AboutParameter, ValueError):
     >>> import distlab as dl
     >>> str(dl.ParameterError("loss", 1.5, "a number from 0 to 1"))
     'loss: expected a number from 0 to 1, got 1.5'
+    """
+
+    __module__ = "distlab"
+
+
+class HistoryError(ParameterError):
+    """Operations or text that are no history; the parameter names the row, or line and column.
+
+    Examples
+    --------
+    >>> import distlab as dl
+    >>> try:
+    ...     dl.History.parse("C1: W(x,1)@[3,0]")
+    ... except dl.HistoryError as error:
+    ...     print("before it is invoked" in str(error))
+    True
     """
 
     __module__ = "distlab"
@@ -291,3 +309,26 @@ class InternalError(DistlabError, RuntimeError):
     def __str__(self) -> str:
         seed = "" if self.seed is None else f" (seed {self.seed})"
         return f"{self.detail}{seed}; this is a defect of distlab: please report it"
+
+
+class ConsistencyViolation(DistlabError):
+    """A history is not what a consistency model asks for.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        Which model, why, and the smallest part of the history that fails.
+    """
+
+    __module__ = "distlab"
+
+    def __init__(self, verdict: Any) -> None:
+        super().__init__(verdict)
+        self.verdict = verdict
+
+    def __str__(self) -> str:
+        lines = [f"not {self.verdict.model}: {self.verdict.reason}"]
+        part = self.verdict.counterexample
+        if part is not None and len(part) <= 20:
+            lines += [f"  {part[row].process}: {part.describe(row)}" for row in range(len(part))]
+        return "\n".join(lines)

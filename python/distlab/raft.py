@@ -64,14 +64,14 @@ class Client:
 
     def cas(self, key: str, expect: Any, value: Any) -> Op:
         """Write a value if the present one is ``expect``; the result says whether."""
-        return self.execute({"cas": {"key": key, "expect": expect, "value": value}})
+        return self.execute({"cas": {"key": key, "expected": expect, "value": value}})
 
     def append(self, key: str, value: Any) -> Op:
         """Append to a list or a text."""
         return self.execute({"append": {"key": key, "value": value}})
 
     def delete(self, key: str) -> Op:
-        """Remove a key; the result is what it had."""
+        """Remove a key."""
         return self.execute({"delete": {"key": key}})
 
     def swap(self, key: str, value: Any) -> Op:
@@ -84,7 +84,7 @@ class Client:
 
     def add(self, amount: int = 1) -> Op:
         """Add to the counter (``machine="counter"``); the result is its new value."""
-        return self.execute({"add": {"amount": amount}})
+        return self.execute({"add": {"by": amount}})
 
     def read(self) -> Op:
         """Read the counter."""
@@ -485,8 +485,8 @@ def _operation(command: Any) -> Any:
         raise ParameterError("command", command, allowed)
     kind, *values = command
     names = {
-        "add": ["amount"],
-        "cas": ["key", "expect", "value"],
+        "add": ["by"],
+        "cas": ["key", "expected", "value"],
         "scan": ["key", "count"],
     }.get(kind, ["key", "value"])
     return {kind: dict(zip(names, values, strict=False))} if values else kind

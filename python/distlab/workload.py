@@ -11,8 +11,9 @@ import numpy as np
 from . import units
 from ._core import nanoseconds
 from .errors import ParameterError, ParameterTypeError
+from .history import History
 from .network import distribution
-from .records import History, Latency
+from .records import Latency
 from .units import Duration
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ pub mod class {
     import_exception!(distlab.errors, ClusterBusy);
     import_exception!(distlab.errors, ClusterHalted);
     import_exception!(distlab.errors, HandlerError);
+    import_exception!(distlab.errors, HistoryError);
     import_exception!(distlab.errors, InternalError);
     import_exception!(distlab.errors, InvariantViolation);
     import_exception!(distlab.errors, LivelockError);

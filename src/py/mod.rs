@@ -5,8 +5,10 @@ mod context;
 mod duration;
 mod errors;
 mod fault;
+mod history;
 mod node;
 mod plain;
+mod value;
 mod world;
 
 use pyo3::prelude::*;
@@ -36,6 +38,7 @@ fn decode<'py>(py: Python<'py>, encoding: &[u8]) -> PyResult<Bound<'py, PyAny>> 
 #[pymodule(name = "_core")]
 fn core_module(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    m.add_class::<history::PyHistory>()?;
     m.add_class::<world::PyWorld>()?;
     m.add_class::<context::Context>()?;
     m.add_function(wrap_pyfunction!(nanoseconds, m)?)?;

@@ -9,6 +9,8 @@ matplotlib is imported by the first call that draws: ``pip install 'distlab[plot
 - :func:`latency_cdf`, :func:`latency_series`, :func:`throughput`: what the clients saw;
 - :func:`timeline`: which node led when, in which term;
 - :func:`spacetime`: who said what to whom, message by message;
+- :func:`history_intervals`, :func:`verdict`, :func:`transaction_cycle`, :func:`ladder`: whether a history is
+  consistent, and why;
 - :func:`election_figure`: how long a cluster is without a leader, against published results.
 """
 
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 from ._columns import FaultInterval, fault_intervals, role_changes
 from ._elections import RAFT_FIGURE_16_RANDOMNESS, RAFT_FIGURE_16_TIMEOUT, election_figure
+from ._history import history_intervals, ladder, transaction_cycle, verdict
 from ._load import latency_cdf, latency_series, throughput
 from ._spacetime import TooManyArrows, spacetime
 from ._style import MissingExtra
@@ -29,10 +32,14 @@ __all__ = [
     "TooManyArrows",
     "election_figure",
     "fault_intervals",
+    "history_intervals",
+    "ladder",
     "latency_cdf",
     "latency_series",
     "role_changes",
     "spacetime",
     "throughput",
     "timeline",
+    "transaction_cycle",
+    "verdict",
 ]

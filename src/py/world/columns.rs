@@ -7,10 +7,10 @@ use pyo3::types::{PyDict, PyList};
 
 use super::engine::Inner;
 use crate::py::actor::Call;
-use crate::py::bridge::to_python;
 use crate::py::node::terms;
 use crate::py::plain::Plain;
-use crate::sim::{NO_LOAD, NOBODY, NodeId, Outcome, Row, RowKind, Trial, Value};
+use crate::py::value::object;
+use crate::sim::{NO_LOAD, NOBODY, NodeId, Outcome, Row, RowKind, Trial};
 
 /// A node as a column shows it: its index; -1 for none.
 fn index(node: NodeId) -> i32 {
@@ -77,14 +77,14 @@ pub fn history<'py>(py: Python<'py>, inner: &Inner, start: usize) -> PyResult<Bo
             Outcome::Fail => 1,
             Outcome::Info => 2,
         });
-        key.push(value(py, &described.key)?);
+        key.push(object(py, &described.key)?);
         if let Call::Theirs(call) = &op.call {
             // What a user's node was asked and answered may be more than a value of a history can be.
             argument.push(argument_of(py, call)?);
             result.push(op.reply().map(|it| inner.show_reply(py, it)).transpose()?.into_pyobject(py)?);
         } else {
-            argument.push(value(py, &described.argument)?);
-            result.push(value(py, &described.result)?);
+            argument.push(object(py, &described.argument)?);
+            result.push(object(py, &described.result)?);
         }
     }
     let columns = PyDict::new(py);
@@ -139,13 +139,4 @@ pub fn trials<'py>(py: Python<'py>, rows: &[Trial]) -> PyResult<Bound<'py, PyDic
     columns.set_item("sent", column(py, rows, |it| it.sent))?;
     columns.set_item("fingerprint", column(py, rows, |it| it.fingerprint))?;
     Ok(columns)
-}
-
-fn value<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
-    match value {
-        Value::Null => Ok(py.None().into_bound(py)),
-        Value::Int(it) => Ok(it.into_pyobject(py)?.into_any()),
-        Value::Text(it) => Ok((&**it).into_pyobject(py)?.into_any()),
-        Value::Bool(_) | Value::List(_) => to_python(py, None, value),
-    }
 }

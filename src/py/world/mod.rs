@@ -18,7 +18,8 @@ use super::fault;
 use super::node::allow;
 use crate::sim::workload::Workload;
 use crate::sim::{Config, Fault, Invariants, Monitor, Nemesis, NodeId, OpId, Protocol, Time, World, trials};
-use engine::{Engine, guarded};
+use engine::Engine;
+pub use engine::guarded;
 
 /// A deterministic world of nodes.
 #[pyclass(frozen, module = "distlab._core", name = "World")]
