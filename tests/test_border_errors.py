@@ -26,6 +26,8 @@ EXAMPLES = [
     errors.ClusterHalted("stopped"),
     errors.ManualModeError("by hand"),
     errors.InternalError("index out of bounds", 7),
+    errors.HistoryError("row 3: status", "maybe", "ok or fail or info"),
+    errors.ConsistencyViolation(distlab.History.parse("W(x,1) R(x,0)").check("read-your-writes")),
 ]
 
 

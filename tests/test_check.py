@@ -1,6 +1,9 @@
 """Verdicts: the notes' figures, the traps, the reasons, the pictures, one's own specification."""
 
+import _thread
 import pickle
+import threading
+import time
 
 import matplotlib as mpl
 import numpy as np
@@ -287,6 +290,46 @@ def test_unknown_kinds_are_named():
         dl.History.from_ops([("a", "frobnicate", "x", 1)]).check()
     with pytest.raises(dl.ParameterError, match="transactions"):
         dl.History.parse("[W(x,1)]").check("linearizable")
+
+
+def test_known_versions_decide_without_a_search():
+    history = dl.History.parse("T1: [W(x,1)] | T2: [W(x,2)] | T3: [R(x,1)]")
+    assert history.check("serializable", versions={"x": [2, 1]}).ok
+    late = dl.History.parse("T1: [W(x,1) W(y,1)] | T2: [W(x,2) W(y,2)]")
+    assert late.check("serializable").ok
+    verdict = late.check("serializable", versions={"x": [1, 2], "y": [2, 1]})
+    assert (verdict.ok, verdict.anomaly) == (False, "G0")
+    with pytest.raises(dl.ParameterError, match="versions"):
+        dl.History.parse("W(x,1)").check("linearizable", versions={"x": [1]})
+    with pytest.raises(dl.ParameterTypeError, match="versions"):
+        history.check("serializable", versions=7)
+
+
+def endless():
+    """Sequentially consistent, but nobody knows a fast way to see it."""
+    rng = np.random.default_rng(1)
+    ops, state, clients = [], [0] * 5, 8
+    for i in range(1000):
+        client, key = i % clients, int(rng.integers(5))
+        write = rng.random() < 0.5
+        if write:
+            state[key] = int(rng.integers(1, 6))
+        start = 10.0 * i + 4_000 * client
+        ops.append((f"c{client}", "write" if write else "read", key, state[key] if write else None,
+                    None if write else state[key], "ok", start, start + 5))  # fmt: skip
+    return dl.History.from_ops(ops, initial=0)
+
+
+def test_a_time_limit_is_kept_and_interrupts_are_heard():
+    history = endless()
+    began = time.monotonic()
+    verdict = history.check("sequential", time_limit="300ms", shrink=False)
+    if verdict.ok is not None:
+        pytest.skip("somebody found a fast way")
+    assert time.monotonic() - began < 20
+    threading.Timer(0.3, _thread.interrupt_main).start()
+    with pytest.raises(KeyboardInterrupt):
+        history.check("sequential", time_limit="60s", shrink=False)
 
 
 def hard(operations=600, clients=24, seed=1):

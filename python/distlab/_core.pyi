@@ -112,6 +112,7 @@ class History:
         self,
         model: str,
         spec: object,
+        versions: Mapping[Any, Any] | None,
         seconds: float | None,
         states: int | None,
         memory_bytes: int,

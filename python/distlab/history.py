@@ -463,9 +463,9 @@ class History:
         Examples
         --------
         >>> import distlab as dl
-        >>> print(dl.History.parse("C1: W(x,1)").to_edn(), end="")
-        {:index 0, :type :invoke, :process 0, :f :write, :value [x 1], :time 0}
-        {:index 1, :type :ok, :process 0, :f :write, :value [x 1], :time 1000000000}
+        >>> print(dl.History.parse("C1: enqueue(nil,1)").to_edn(), end="")
+        {:index 0, :type :invoke, :process 0, :f :enqueue, :value 1, :time 0}
+        {:index 1, :type :ok, :process 0, :f :enqueue, :value 1, :time 1000000000}
         """
         from .edn import log
 

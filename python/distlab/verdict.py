@@ -186,6 +186,7 @@ def check(
     model: str = "linearizable",
     spec: Any = None,
     *,
+    versions: Mapping[Any, Sequence[Any]] | None = None,
     time_limit: units.Duration | None = "60s",
     states: int | None = None,
     memory: int | str = "4GB",
@@ -206,6 +207,9 @@ def check(
         ``partition(op)``, where ``op`` is an :class:`Operation` and states are hashable. ``step`` is a pure function:
         whether the operation can have answered what it answered in this state (an ``info`` operation has no
         answer: it is possible with any), and the state after it. None: what the kinds of the operations say.
+    versions : mapping of key to list of values, optional
+        For transactions: the true order of the versions of each key, the oldest first, if it was logged (the white
+        box). Every level is then decided without a search.
     time_limit : duration, optional
         When to give up, with ``ok=None``; None: never.
     states : int, optional
@@ -227,10 +231,11 @@ def check(
     Notes
     -----
     Algorithms, n operations of k processes: registers with distinct written values by zones (Gibbons and Korach
-    1997), O(n log n); queues with distinct values by bad patterns (Henzinger, Sezgin and Vafeiadis 2013), O(n log n);
-    other linearizability by just-in-time search (Wing and Gong 1993, Lowe 2017), exponential in what is open at
-    once; causal models by bad patterns (Bouajjani et al. 2017), O(n k); PRAM by saturated views; weak transactional
-    levels by saturation (Biswas and Enea 2019), O(n k) to O(n^1.5); lists by cycles in Adya's graph, O(n); other
+    1997), O(n log n); queues with distinct values by bad patterns (Henzinger, Sezgin and Vafeiadis 2013),
+    O(n log n); stacks with distinct values by nesting (after Lee and Mathur 2024), O(n log n + n depth); other
+    linearizability by just-in-time search (Wing and Gong 1993, Lowe 2017), exponential in what is open at once;
+    causal models by bad patterns (Bouajjani et al. 2017), O(n k); PRAM by saturated views; weak transactional levels
+    by saturation (Biswas and Enea 2019), O(n k) to O(n^1.5); lists by cycles in Adya's graph, O(n); other
     transactional levels by constraint search, exponential at worst. The verdict names the one that was used.
 
     Examples
@@ -242,7 +247,9 @@ def check(
     """
     limit, bytes_ = _budget(time_limit, states, memory)
     began = time.perf_counter()
-    raw = history.native.check(_name(model), _specification(spec, history), limit, states, bytes_, bool(shrink))
+    raw = history.native.check(
+        _name(model), _specification(spec, history), versions, limit, states, bytes_, bool(shrink)
+    )
     return _verdict(history, raw, time.perf_counter() - began)
 
 
@@ -398,7 +405,7 @@ def classify(history: History, spec: Any = None, *, shrink: bool = False, **opti
     ----------
     history : History
         What was asked and answered.
-    spec, time_limit, states, memory, shrink
+    spec, versions, time_limit, states, memory, shrink
         As for :func:`check`; the time limit is for each model.
 
     Returns

@@ -14,6 +14,9 @@ pub enum Objects<'a> {
     Spec(Spec),
     /// The user's own.
     Own(&'a mut dyn Machine),
+    /// Keys whose versions are known, as (key, values in their order): for transactions, whose levels are then
+    /// decided without a search.
+    Versions(Vec<(u32, Vec<u32>)>),
 }
 
 /// A verdict, and if it is bad the smallest part of the history that shows it.
@@ -43,6 +46,14 @@ pub fn judge(
         });
     }
     match (model, objects) {
+        (_, Objects::Versions(_)) if !model.is_transactional() => Err(Error::NotDefined {
+            model,
+            what: "known versions".to_owned(),
+            hint: "they help with the levels from read-committed to strict-serializable".to_owned(),
+        }),
+        (_, Objects::Versions(versions)) => {
+            transactions::check_with_versions(history, model, versions, budget)
+        }
         (Model::Linearizable, Objects::Spec(spec)) => linearizable::check(history, spec, budget),
         (Model::Linearizable, Objects::Own(machine)) => {
             linearizable::check_machine(history, *machine, budget)

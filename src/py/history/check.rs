@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use numpy::PyArray1;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyDict, PyList, PyMapping};
 
 use super::PyHistory;
 use super::own::Own;
@@ -16,6 +16,7 @@ use crate::check::consistency::spec::Spec;
 use crate::check::consistency::{Budget, Error, Flaw, Model, Verdict, Witness};
 use crate::py::errors::class::{BudgetExceeded, HistoryError, ParameterError};
 use crate::py::errors::{bad_type, bad_value};
+use crate::py::value::value_of;
 use crate::py::world::guarded;
 
 /// How often a check looks whether Ctrl-C was pressed.
@@ -28,6 +29,21 @@ pub(super) struct Limits {
     pub states: Option<u64>,
     pub memory_bytes: u64,
     pub shrink: bool,
+}
+
+/// What is known of the objects without asking Python: it may go to another thread.
+enum Known {
+    Spec(Spec),
+    Versions(Vec<(u32, Vec<u32>)>),
+}
+
+impl Known {
+    fn objects(self) -> Objects<'static> {
+        match self {
+            Self::Spec(spec) => Objects::Spec(spec),
+            Self::Versions(versions) => Objects::Versions(versions),
+        }
+    }
 }
 
 /// The model of a name.
@@ -43,15 +59,19 @@ pub(super) fn check<'py>(
     history: &PyHistory,
     model: Model,
     spec: &Bound<'py, PyAny>,
+    versions: Option<&Bound<'py, PyAny>>,
     limits: Limits,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let judgement = if let Ok(name) = spec.extract::<String>() {
+    let judgement = if let Some(versions) = versions {
+        let versions = Known::Versions(read_versions(history, versions)?);
+        off_the_lock(py, history, model, versions, limits)?
+    } else if let Ok(name) = spec.extract::<String>() {
         let named = Spec::parse(&name).ok_or_else(|| {
             bad_value("spec", spec, format!("one of {}, or an object of your own", Spec::NAMES.join(", ")))
         })?;
-        off_the_lock(py, history, model, named, limits)?
+        off_the_lock(py, history, model, Known::Spec(named), limits)?
     } else if spec.is_none() {
-        off_the_lock(py, history, model, Spec::infer(&history.core), limits)?
+        off_the_lock(py, history, model, Known::Spec(Spec::infer(&history.core)), limits)?
     } else if matches!(model, Model::Linearizable | Model::Sequential) {
         with_own(history, model, spec, limits)?
     } else {
@@ -61,12 +81,29 @@ pub(super) fn check<'py>(
     show(py, history, &judgement)
 }
 
+/// The numbers of a mapping of keys to values; what does not occur in the history says nothing about it.
+fn read_versions(history: &PyHistory, given: &Bound<'_, PyAny>) -> PyResult<Vec<(u32, Vec<u32>)>> {
+    let wrong = || bad_type("versions", given, "a mapping of keys to lists of values, the oldest first");
+    let mapping = given.cast::<PyMapping>().map_err(|_| wrong())?;
+    let number = |it: &Bound<'_, PyAny>| Ok::<_, PyErr>(history.core.names.values.number(&value_of(it)?));
+    let mut versions = vec![];
+    for pair in mapping.items()?.try_iter()? {
+        let (key, values): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair?.extract()?;
+        let mut numbers = vec![];
+        for value in values.try_iter().map_err(|_| wrong())? {
+            numbers.extend(number(&value?)?);
+        }
+        versions.extend(number(&key)?.map(|key| (key, numbers)));
+    }
+    Ok(versions)
+}
+
 /// The judges work on a thread of their own, while this one looks after signals.
 fn off_the_lock(
     py: Python<'_>,
     history: &PyHistory,
     model: Model,
-    spec: Spec,
+    known: Known,
     limits: Limits,
 ) -> PyResult<Judgement> {
     let core = history.core.clone();
@@ -81,7 +118,7 @@ fn off_the_lock(
         let core = &core;
         let budget = &budget;
         scope.spawn(move || {
-            let judged = guarded(None, || run(core, model, &mut Objects::Spec(spec), budget, limits.shrink));
+            let judged = guarded(None, || run(core, model, &mut known.objects(), budget, limits.shrink));
             let _ = sender.send(judged);
         });
         loop {

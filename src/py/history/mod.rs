@@ -91,18 +91,20 @@ impl PyHistory {
     }
 
     /// Holds it against a model; the specification is a name, None, or an object with `initial`, `step`,
-    /// `partition` that knows operations by row.
+    /// `partition` that knows operations by row; versions are a mapping of keys to values, or None.
+    #[expect(clippy::too_many_arguments, reason = "Python's facade gives them names and defaults")]
     fn check<'py>(
         &self,
         model: &Bound<'py, PyAny>,
         spec: &Bound<'py, PyAny>,
+        versions: Option<&Bound<'py, PyAny>>,
         seconds: Option<f64>,
         states: Option<u64>,
         memory_bytes: u64,
         shrink: bool,
     ) -> PyResult<Bound<'py, PyDict>> {
         let limits = check::Limits { seconds, states, memory_bytes, shrink };
-        check::check(model.py(), self, check::model(model)?, spec, limits)
+        check::check(model.py(), self, check::model(model)?, spec, versions, limits)
     }
 
     /// The names of the models that say something about it, and for every model the names of all it implies.

@@ -3,14 +3,16 @@
 //!
 //! Each independent part of a history is judged on its own (locality), by the best that is known for it:
 //! registers whose written values differ by their zones, queues whose elements differ by the order of these,
-//! everything else by just-in-time search.
+//! stacks whose elements differ by how these nest, everything else by just-in-time search.
 #[cfg(test)]
 mod cases;
+mod elements;
 pub(super) mod explain;
 mod mask;
 mod order;
 mod queue;
 mod search;
+mod stack;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -29,8 +31,8 @@ use super::model::Model;
 use super::spec::{Any, Custom, Machine, Object, Spec, custom_parts, parts};
 use super::verdict::{Flaw, Verdict, Witness};
 
+use self::elements::Shown;
 use self::mask::{Mask, Wide};
-use self::queue::Queued;
 use self::search::{Found, Search};
 use self::timeline::Timeline;
 use self::zones::{Cell, Writers, Zoned};
@@ -38,6 +40,7 @@ use self::zones::{Cell, Writers, Zoned};
 const SEARCH: &str = "just-in-time search (Lowe 2017)";
 
 const QUEUE: &str = "order of elements (Henzinger et al. 2013)";
+const STACK: &str = "nesting of elements (after Lee and Mathur 2024)";
 const ZONES: &str = "zones (Gibbons-Korach 1997)";
 
 /// How many pieces the work of all parts is cut into.
@@ -173,15 +176,18 @@ fn by_zones(history: &History, cells: &[Cell], writers: &mut Option<Writers>) ->
 }
 
 fn judge(history: &History, spec: &Spec, rows: &[u32], budget: &Budget) -> Result<Judged, Error> {
-    if *spec == Spec::Queue {
-        let found = match queue::judge(history, rows) {
-            Queued::Order(order) => Some(Part::Order(order)),
-            Queued::Flaw(flaw) => Some(Part::Flaw(flaw)),
-            Queued::Unclear => None,
-        };
-        if let Some(found) = found {
-            return Ok(Judged { found, algorithm: QUEUE, states: rows.len() as u64 });
-        }
+    let by_elements = match spec {
+        Spec::Queue => Some((queue::judge(history, rows), QUEUE)),
+        Spec::Stack => Some((stack::judge(history, rows), STACK)),
+        _ => None,
+    };
+    let found = match by_elements {
+        Some((Shown::Order(order), algorithm)) => Some((Part::Order(order), algorithm)),
+        Some((Shown::Flaw(flaw), algorithm)) => Some((Part::Flaw(flaw), algorithm)),
+        Some((Shown::Unclear, _)) | None => None,
+    };
+    if let Some((found, algorithm)) = found {
+        return Ok(Judged { found, algorithm, states: rows.len() as u64 });
     }
     match spec.object(history, rows)? {
         Any::Cells(mut cells) => search(history, rows, &mut *cells, budget),

@@ -5,193 +5,30 @@
 //! come out in the wrong order; the queue is seen empty while some element must be in it. Where nothing is wrong,
 //! an order is built: elements in an order that both their enqueues and their dequeues allow, each operation as
 //! soon as it and all before it have begun. Each moment at which the queue is seen empty cuts the history in two.
-use crate::check::consistency::history::{History, Kind, NEVER, NULL};
+use crate::check::consistency::history::{History, Kind};
 use crate::check::consistency::verdict::Flaw;
-use crate::sim::Outcome;
 
+use super::elements::{Element, Ends, NOBODY, Shown, cuts, elements};
 use super::explain::with_process;
 
-const NOBODY: u32 = u32::MAX;
-
-/// What the elements of one queue show.
-pub enum Queued {
-    /// An order, as (point, row), see [`super::order::merge`].
-    Order(Vec<(u32, u32)>),
-    /// What contradicts any order.
-    Flaw(Box<Flaw>),
-    /// Elements repeat, or a dequeue took nobody knows what, or this method is at a loss: search instead.
-    Unclear,
-}
-
-/// An element: moments are twice the places of events, plus one for the moment just after.
-#[derive(Clone, Copy)]
-struct Element {
-    enqueue: u32,
-    /// None: it stays in the queue.
-    dequeue: u32,
-    /// The bounds of the moment at which it goes in, and of that at which it comes out.
-    goes_in: (u32, u32),
-    comes_out: (u32, u32),
-    /// How many of the moments at which the queue is empty come before it.
-    era: u32,
-}
+const ENDS: Ends = Ends { put: Kind::ENQUEUE, take: Kind::DEQUEUE };
 
 /// Judges one queue. `rows` come in the order of invocation.
-pub fn judge(history: &History, rows: &[u32]) -> Queued {
-    let mut elements = match elements(history, rows) {
+pub fn judge(history: &History, rows: &[u32]) -> Shown {
+    let mut elements = match elements(history, rows, ENDS) {
         Ok(elements) => elements,
         Err(other) => return other,
     };
-    let empty: Vec<u32> = rows.iter().copied().filter(|row| sees_empty(history, *row)).collect();
+    let empty: Vec<u32> = rows.iter().copied().filter(|row| ENDS.sees_empty(history, *row)).collect();
     let cuts = match cuts(history, &elements, &empty) {
         Ok(cuts) => cuts,
-        Err(flaw) => return Queued::Flaw(flaw),
+        Err(flaw) => return Shown::Flaw(flaw),
     };
     divide(&mut elements, &cuts);
     let Some(order) = arrange(&elements) else {
-        return out_of_order(history, &elements).map_or(Queued::Unclear, |it| Queued::Flaw(Box::new(it)));
+        return out_of_order(history, &elements).map_or(Shown::Unclear, |it| Shown::Flaw(Box::new(it)));
     };
-    place(&elements, &order, &cuts).map_or(Queued::Unclear, Queued::Order)
-}
-
-fn sees_empty(history: &History, row: u32) -> bool {
-    history.kind[row as usize] == Kind::DEQUEUE && history.result[row as usize] == NULL
-}
-
-/// All elements that need be in the order, with the moments that follow from their own operations.
-fn elements(history: &History, rows: &[u32]) -> Result<Vec<Element>, Queued> {
-    let mut number = vec![NOBODY; history.names.values.len()];
-    let mut elements: Vec<Element> = Vec::with_capacity(rows.len() / 2);
-    for row in rows {
-        let at = *row as usize;
-        if history.kind[at] == Kind::ENQUEUE {
-            let slot = &mut number[history.argument[at] as usize];
-            if history.argument[at] == NULL || *slot != NOBODY {
-                return Err(Queued::Unclear);
-            }
-            *slot = elements.len() as u32;
-            let goes_in = (2 * history.invoked[at] + 1, end(history, at));
-            let comes_out = (NEVER - 1, NEVER);
-            elements.push(Element { enqueue: *row, dequeue: NOBODY, goes_in, comes_out, era: 0 });
-        } else if history.status[at] != Outcome::Ok {
-            return Err(Queued::Unclear);
-        }
-    }
-    for row in rows.iter().filter(|row| history.kind[**row as usize] == Kind::DEQUEUE) {
-        let at = *row as usize;
-        if sees_empty(history, *row) {
-            continue;
-        }
-        let Some(element) = elements.get_mut(number[history.result[at] as usize] as usize) else {
-            return Err(nowhere(history, *row));
-        };
-        let what = with_process(history, *row);
-        let enqueue = element.enqueue;
-        if element.dequeue != NOBODY {
-            let other = with_process(history, element.dequeue);
-            let reason = format!("{what} takes out what {other} took out too, and it was put in once.");
-            return Err(flaw("taken twice", reason, vec![*row, element.dequeue, enqueue]));
-        }
-        if history.precedes(at, enqueue as usize) {
-            let reason = format!("{what} returned before {} began.", with_process(history, enqueue));
-            return Err(flaw("taken before it was put in", reason, vec![*row, enqueue]));
-        }
-        element.dequeue = *row;
-        element.comes_out = (element.goes_in.0.max(2 * history.invoked[at] + 1), end(history, at));
-        element.goes_in.1 = element.goes_in.1.min(element.comes_out.1);
-    }
-    // Nobody could notice an element that perhaps was put in and never came out.
-    elements.retain(|it| it.dequeue != NOBODY || history.status[it.enqueue as usize] == Outcome::Ok);
-    Ok(elements)
-}
-
-/// The last moment of an operation.
-fn end(history: &History, at: usize) -> u32 {
-    if history.completed[at] == NEVER { NEVER } else { 2 * history.completed[at] }
-}
-
-fn flaw(anomaly: &str, reason: String, culprits: Vec<u32>) -> Queued {
-    Queued::Flaw(Box::new(Flaw { anomaly: anomaly.to_owned(), reason, culprits, ..Flaw::default() }))
-}
-
-fn nowhere(history: &History, row: u32) -> Queued {
-    let (key, value) = (history.key[row as usize], history.result[row as usize]);
-    let failed = |other: &usize| {
-        (history.kind[*other], history.key[*other], history.argument[*other]) == (Kind::ENQUEUE, key, value)
-    };
-    let what = with_process(history, row);
-    match (0..history.len()).find(failed) {
-        None => flaw("taken from nowhere", format!("{what} takes out what nobody put in."), vec![row]),
-        Some(other) => {
-            let reason = format!("{what} takes out what only {} put in.", history.describe_short(other));
-            flaw("taken from nowhere", reason, vec![row, other as u32])
-        }
-    }
-}
-
-/// A moment for each dequeue that saw the queue empty, at which no element must be in it; as (moment, row) in
-/// order.
-fn cuts(history: &History, elements: &[Element], empty: &[u32]) -> Result<Vec<(u32, u32)>, Box<Flaw>> {
-    let mut full: Vec<(u32, u32, u32)> = vec![];
-    if !empty.is_empty() {
-        let present = elements.iter().enumerate().filter(|(_, it)| it.goes_in.1 < it.comes_out.0);
-        full.extend(present.map(|(index, it)| (it.goes_in.1, it.comes_out.0, index as u32)));
-        full.sort_unstable();
-    }
-    let mut cuts = Vec::with_capacity(empty.len());
-    // Times at which some element or other is in the queue, and the elements that show it.
-    let mut next = 0;
-    let mut until = 0;
-    let mut chain: Vec<u32> = vec![];
-    for row in empty {
-        let at = *row as usize;
-        let mut moment = 2 * history.invoked[at] + 1;
-        loop {
-            if until > moment {
-                moment = until;
-            }
-            match full.get(next) {
-                Some((from, to, index)) if *from < moment => {
-                    if *from >= until {
-                        chain.clear();
-                    }
-                    if *to > until {
-                        until = *to;
-                        chain.push(*index);
-                    }
-                    next += 1;
-                }
-                _ => break,
-            }
-        }
-        if moment >= 2 * history.completed[at] {
-            let start = 2 * history.invoked[at] + 1;
-            return Err(Box::new(never_empty(history, *row, elements, &chain, start)));
-        }
-        cuts.push((moment, *row));
-    }
-    cuts.sort_unstable();
-    Ok(cuts)
-}
-
-fn never_empty(history: &History, row: u32, elements: &[Element], chain: &[u32], start: u32) -> Flaw {
-    let mut culprits = vec![row];
-    let mut names = vec![];
-    for element in chain.iter().map(|index| &elements[*index as usize]).filter(|it| it.comes_out.0 > start) {
-        culprits.push(element.enqueue);
-        culprits.extend((element.dequeue != NOBODY).then_some(element.dequeue));
-        names.push(history.show(history.argument[element.enqueue as usize]));
-    }
-    Flaw {
-        anomaly: String::from("not empty"),
-        reason: format!(
-            "{} found the queue empty, but all the time while it ran there was something in it: {}.",
-            with_process(history, row),
-            names.join(", then ")
-        ),
-        culprits,
-        ..Flaw::default()
-    }
+    place(&elements, &order, &cuts).map_or(Shown::Unclear, Shown::Order)
 }
 
 /// Puts each element wholly between two moments at which the queue is empty: as early as it can be.
@@ -269,13 +106,13 @@ fn place(elements: &[Element], order: &[u32], cuts: &[(u32, u32)]) -> Option<Vec
         if last_in > element.goes_in.1 {
             return None;
         }
-        placed.push((last_in, 2 * element.era, 2 * turn as u32, element.enqueue));
-        if element.dequeue != NOBODY {
+        placed.push((last_in, 2 * element.era, 2 * turn as u32, element.put));
+        if element.take != NOBODY {
             last_out = element.comes_out.0.max(last_out).max(last_in);
             if last_out > element.comes_out.1 {
                 return None;
             }
-            placed.push((last_out, 2 * element.era, 2 * turn as u32 + 1, element.dequeue));
+            placed.push((last_out, 2 * element.era, 2 * turn as u32 + 1, element.take));
         }
     }
     for (era, (moment, row)) in cuts.iter().enumerate() {
@@ -304,17 +141,17 @@ fn out_of_order(history: &History, elements: &[Element]) -> Option<Flaw> {
             }
         }
         let Some(first) = latest.filter(|it| it.comes_out.0 > second.comes_out.1) else { continue };
-        let rows = [second.dequeue, first.dequeue, first.enqueue, second.enqueue];
+        let rows = [second.take, first.take, first.put, second.put];
         let culprits: Vec<u32> = rows.into_iter().filter(|row| *row != NOBODY).collect();
-        let then = match first.dequeue {
+        let then = match first.take {
             NOBODY => String::from("nobody took out the first"),
             row => format!("{} began", with_process(history, row)),
         };
         let reason = format!(
             "{} returned before {} began, but {} returned before {then}.",
-            with_process(history, first.enqueue),
-            with_process(history, second.enqueue),
-            with_process(history, second.dequeue)
+            with_process(history, first.put),
+            with_process(history, second.put),
+            with_process(history, second.take)
         );
         return Some(Flaw { anomaly: String::from("out of order"), reason, culprits, ..Flaw::default() });
     }

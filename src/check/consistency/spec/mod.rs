@@ -1,7 +1,7 @@
 //! Sequential specifications: what an object answers when nobody else is there.
 //!
 //! A [`Spec`] names one of the built-in objects; a [`Machine`] is the user's own. Searches see neither: they see
-//! [`object::Object`]s, one for each independent part of the history ([`parts`]), whose states and operations
+//! `Object`s, one for each independent part of the history (`parts`), whose states and operations
 //! are numbers.
 mod arena;
 mod bank;
