@@ -37,6 +37,16 @@ def test_what_clients_see_of_raft_is_linearizable(seed, read_mode):
         latest = max(latest, begin)
 
 
+@pytest.mark.parametrize("mix", "ABCDEF")
+def test_the_ycsb_workloads_are_linearizable_under_a_crash(mix):
+    raft = dl.Raft(3, seed=3, network=dl.Network(latency="2ms", loss=0.02), trace="off")
+    raft.workload(mix=mix, keys=dl.Zipf(30), clients=6, rate=150, until="4s")
+    raft.at("2s").crash("n0").at("3s").recover("n0")
+    history = raft.run(until="5s").history
+    assert len(history) > 400
+    history.check("linearizable").raise_if_bad()
+
+
 def first(histories, spec=None):
     """The first verdict against one of the histories, and after how many."""
     for tried, history in enumerate(histories, 1):

@@ -88,9 +88,15 @@ def report(raft: dl.Raft, load: dl.Load) -> str:
         f"latency      p50 {p50}, p99 {p99}, p99.9 {p999}",
         f"messages     {metrics['sent']:,} sent, {metrics['lost']:,} lost, {metrics['cut']:,} cut off",
         f"invariants   looked at after each of {metrics['events']:,} steps: none broken",
+        f"clients      {_judged(raft)}",
         f"fingerprint  {raft.fingerprint:#018x}",
     ]
     return "\n".join(lines)
+
+
+def _judged(raft: dl.Raft) -> str:
+    verdict = raft.history.check("linearizable")
+    return "what they saw is linearizable" if verdict.ok else f"what they saw is not linearizable: {verdict.reason}"
 
 
 def _next_leader(raft: dl.Raft, at: float) -> tuple[float, str, int]:

@@ -138,3 +138,84 @@ pub fn ladder(history: &History) -> Vec<Model> {
     };
     Model::ALL.into_iter().filter(chosen).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::arbitrary::{Chance, Shape, registers};
+    use super::super::shrink::without_each;
+    use super::*;
+
+    const SPEC: fn() -> Objects<'static> = || Objects::Spec(Spec::Kv);
+
+    fn shape(chance: &mut Chance) -> Shape {
+        Shape {
+            processes: 2 + chance.below(3),
+            operations: 3 + chance.below(6) as usize,
+            keys: 1 + chance.below(2),
+            values: chance.below(2) * 2,
+            lies: chance.below(60),
+            unknown: chance.below(30),
+        }
+    }
+
+    /// Every model of the ladder on random histories: what one implies holds wherever it holds.
+    #[test]
+    fn the_ladder_holds_on_random_histories() {
+        let mut held = [0; Model::ALL.len()];
+        let runs = 8_000;
+        for seed in 0..runs {
+            let mut chance = Chance::new(seed);
+            let shape = shape(&mut chance);
+            let plain = registers(&mut chance, shape);
+            for history in [&plain, &plain.as_transactions()] {
+                let ok =
+                    |model| judge(history, model, &mut SPEC(), &Budget::default()).expect("it is defined").ok;
+                let verdicts: Vec<_> = ladder(history).into_iter().map(|model| (model, ok(model))).collect();
+                for (model, ok) in &verdicts {
+                    held[*model as usize] += u64::from(*ok == Some(true));
+                    let implied = model.all_implied();
+                    for (weaker, weaker_ok) in verdicts.iter().filter(|it| implied.contains(&it.0)) {
+                        let fine = *ok != Some(true) || *weaker_ok == Some(true);
+                        assert!(fine, "seed {seed}: {model} holds, {weaker} does not: {history:?}");
+                    }
+                }
+            }
+        }
+        for model in Model::ALL.into_iter().filter(|it| !matches!(it, Model::Release | Model::LazyRelease)) {
+            let held = held[model as usize];
+            assert!(held > runs / 10 && held < runs, "{model}: {held}");
+        }
+    }
+
+    /// Counterexamples fail, and nothing can be left out of them.
+    #[test]
+    fn counterexamples_are_minimal() {
+        let mut shrunk = [0; Model::ALL.len()];
+        for seed in 0..1_500 {
+            let mut chance = Chance::new(seed);
+            let shape = Shape { operations: 6 + chance.below(10) as usize, lies: 40, ..shape(&mut chance) };
+            let plain = registers(&mut chance, shape);
+            for history in [&plain, &plain.as_transactions()] {
+                for model in ladder(history) {
+                    let fails = |part: &History| {
+                        judge(part, model, &mut SPEC(), &Budget::default()).expect("defined").ok
+                            == Some(false)
+                    };
+                    let judged = judge_and_shrink(history, model, &mut SPEC(), &Budget::default());
+                    let Some(found) = judged.expect("defined").counterexample else { continue };
+                    assert!(fails(&found.history), "seed {seed}, {model}");
+                    assert_eq!(found.rows.len(), found.history.len());
+                    for smaller in without_each(&found.history) {
+                        assert!(!fails(&smaller), "seed {seed}, {model}: {:?}", found.history);
+                    }
+                    shrunk[model as usize] += 1;
+                }
+            }
+        }
+        assert!(
+            [Model::Linearizable, Model::Causal, Model::Serializable]
+                .iter()
+                .all(|it| shrunk[*it as usize] > 200)
+        );
+    }
+}

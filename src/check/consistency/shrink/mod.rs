@@ -47,6 +47,14 @@ pub fn smallest(history: &History, flaw: &Flaw, fails: &mut Fails<'_>) -> Counte
     Counterexample { rows: cut.rows(), history: cut.part() }
 }
 
+/// The history without each of its operations in turn, and without what only that one explains.
+#[cfg(test)]
+pub(super) fn without_each(history: &History) -> Vec<History> {
+    let whole = Cut::of(history, (0..history.len() as u32).collect());
+    let rest = |operation: &Vec<u32>| whole.without(operation.iter().copied()).part();
+    whole.operations().iter().map(rest).collect()
+}
+
 /// Where to start, smallest first: the culprits; everything up to the end of the first culprit.
 fn starts<'a>(history: &'a History, flaw: &Flaw) -> Vec<Cut<'a>> {
     let mut starts = Vec::new();
