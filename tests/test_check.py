@@ -241,6 +241,11 @@ def test_a_specification_of_ones_own():
     assert [op.key for op in bad.counterexample] == ["x"] * len(bad.counterexample)
 
 
+def test_a_ladder_with_a_specification_of_ones_own():
+    history = dl.History.parse("C1: W(x,5)@[0,1] W(x,3)@[2,3] | C2: R(x,5)@[4,5]")
+    assert history.classify(spec=MaxRegister)["sequential"].ok
+
+
 def test_a_specification_that_raises_surfaces_as_itself():
     class Broken(MaxRegister):
         def step(self, state, op):
@@ -273,6 +278,7 @@ def test_a_specification_that_raises_surfaces_as_itself():
         (lambda h: h.check(spec="tree"), dl.ParameterError, "spec"),
         (lambda h: h.check(spec=object()), dl.ParameterTypeError, "spec"),
         (lambda h: h.check("causal", spec=MaxRegister()), dl.ParameterTypeError, "spec"),
+        (lambda h: h.check("causal", spec="queue"), dl.ParameterTypeError, "spec"),
         (lambda h: h.check(states=0), dl.ParameterError, "states"),
         (lambda h: h.check(memory="lots"), dl.ParameterError, "memory"),
         (lambda h: h.check(time_limit="0s"), dl.ParameterError, "time_limit"),

@@ -247,9 +247,8 @@ def check(
     """
     limit, bytes_ = _budget(time_limit, states, memory)
     began = time.perf_counter()
-    raw = history.native.check(
-        _name(model), _specification(spec, history), versions, limit, states, bytes_, bool(shrink)
-    )
+    own = _specification(spec, history, _name(model))
+    raw = history.native.check(model, own, versions, limit, states, bytes_, bool(shrink))
     return _verdict(history, raw, time.perf_counter() - began)
 
 
@@ -306,7 +305,13 @@ class _Bound:
         return self.spec.partition(self.history[row]) if hasattr(self.spec, "partition") else None
 
 
-def _specification(spec: Any, history: History) -> Any:
+_WITH_SPEC = ("linearizable", "linearizability", "sequential")
+
+
+def _specification(spec: Any, history: History, model: str) -> Any:
+    plain = model.lower().replace("_", "-")
+    if spec is not None and plain in MODELS and plain not in _WITH_SPEC:
+        raise ParameterTypeError("spec", spec, f"None for {model}: only linearizable and sequential take one")
     if spec is None or isinstance(spec, str):
         return spec
     if isinstance(spec, type):
@@ -424,7 +429,9 @@ def classify(history: History, spec: Any = None, *, shrink: bool = False, **opti
     ('snapshot-isolation',)
     """
     models, implies = history.native.ladder()
-    verdicts = {model: check(history, model, spec, shrink=shrink, **options) for model in models}
+    verdicts = {}
+    for model in models:
+        verdicts[model] = check(history, model, spec if model in _WITH_SPEC else None, shrink=shrink, **options)
     for model, verdict in verdicts.items():
         for weaker in implies[model]:
             if verdict.ok and weaker in verdicts and verdicts[weaker].ok is False:
