@@ -80,6 +80,7 @@ class Node:
             Which operation it is, for ``cx.reply``, now or later.
         call : object
             What is asked. A workload asks ``("read", key)``, ``("write", key, value)``,
-            ``("scan", key, count)`` and ``("read_modify_write", key, value)``; calls of this form,
-            ``(kind, key, *arguments)``, are the ones that a history shows with kind, key and argument.
+            ``("scan", key, count)``, ``("read_modify_write", key, value)`` and ``("transfer", keys)``; where it asks
+            for several keys, the key is their list. Calls of this form, ``(kind, key, *arguments)``, are the ones
+            that a history shows with kind, key and argument.
         """

@@ -131,7 +131,11 @@ class Workload:
         How often an operation is a read; the others overwrite.
     mix : str or mapping, optional
         Instead of ``reads``: the name of a YCSB core workload, ``"A"`` to ``"F"``, or weights of ``read,
-        update, insert, scan, read_modify_write``.
+        update, insert, scan, read_modify_write, transfer``.
+    width : int or (int, int)
+        How many different keys a request is about, or from how many to how many. More than one makes it a
+        transaction, for clients that can run one: read all, or write all, or read all and then write all; a
+        transfer moves 1 from the first key to the second.
     start, until : duration, optional
         From when until when; nothing is asked from ``until`` on.
     limit : int, optional
@@ -149,6 +153,7 @@ class Workload:
     until: Duration | None = None
     limit: int | None = None
     first_value: int = 0
+    width: int | tuple[int, int] = 1
 
     def to_data(self) -> dict[str, Any]:
         """The form in which the core takes it."""
@@ -159,12 +164,17 @@ class Workload:
             "mix": self._mix(),
             "from": nanoseconds(self.start, "start"),
             "first_value": self.first_value,
+            "width": self._width(),
         }
         if self.until is not None:
             data["until"] = nanoseconds(self.until, "until")
         if self.limit is not None:
             data["limit"] = units.count(self.limit, "limit")
         return data
+
+    def _width(self) -> dict[str, int]:
+        least, most = self.width if isinstance(self.width, tuple) and len(self.width) == 2 else (self.width, self.width)
+        return {"min": units.count(least, "width"), "max": units.count(most, "width")}
 
     def _arrivals(self) -> dict[str, Any]:
         if self.rate is None:
@@ -190,7 +200,7 @@ class Workload:
             return {"read": reads, "update": 1.0 - reads}
         if isinstance(self.mix, str):
             return dict(YCSB[units.choice(self.mix, "mix", tuple(YCSB))])
-        kinds = ("read", "update", "insert", "scan", "read_modify_write")
+        kinds = ("read", "update", "insert", "scan", "read_modify_write", "transfer")
         weights = {units.choice(kind, "mix", kinds): float(weight) for kind, weight in self.mix.items()}
         if not weights or min(weights.values()) < 0 or not 0 < sum(weights.values()) < float("inf"):
             raise ParameterError("mix", self.mix, "weights, 0 or more, of which one is above 0")

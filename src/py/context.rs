@@ -107,7 +107,7 @@ impl Context {
     /// What this node's own clock shows, in seconds.
     #[getter]
     fn now(&self) -> PyResult<f64> {
-        with(|cx| cx.now as f64 / 1e9)
+        with(|cx| cx.now() as f64 / 1e9)
     }
 
     /// The names of all nodes, this one included.

@@ -196,15 +196,18 @@ impl Protocol for PyNode {
         self.react(cx, "on_call", |py, _, context| (context, op.0, call.decode(py)?).into_pyobject(py));
     }
 
-    /// `("read", key)`, `("write", key, value)`, `("scan", key, count)`, `("read_modify_write", key, value)`.
+    /// `("read", key)`, `("write", key, value)`, `("scan", key, count)`, `("read_modify_write", key, value)`,
+    /// `("transfer", keys)`; of a request for several keys, all of them as a list.
     fn compose(&self, request: &Request) -> Option<Plain> {
-        let key = Value::Text(request.key.clone());
+        let keys = || [&request.key].into_iter().chain(request.others.iter()).cloned().map(Value::Text);
+        let key = if request.others.is_empty() { Value::Text(request.key.clone()) } else { keys().collect() };
         let value = request.value.clone();
         let call: &[Value] = &match request.kind {
             Access::Read => vec!["read".into(), key],
             Access::Update | Access::Insert => vec!["write".into(), key, value],
             Access::Scan => vec!["scan".into(), key, i64::from(request.count).into()],
             Access::ReadModifyWrite => vec!["read_modify_write".into(), key, value],
+            Access::Transfer => vec!["transfer".into(), key],
         };
         self.has.on_call.then(|| Plain::tuple(call))
     }

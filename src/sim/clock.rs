@@ -52,6 +52,11 @@ impl Clock {
         Time::try_from(i128::from(self.since) + passed).ok()
     }
 
+    /// Whether it stands still.
+    pub fn is_frozen(&self) -> bool {
+        self.frozen
+    }
+
     /// The reading jumps; the counter does not.
     pub fn jump(&mut self, by: i64) {
         self.offset = self.offset.saturating_add(by);

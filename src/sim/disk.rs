@@ -37,10 +37,12 @@ impl DiskModel {
 }
 
 /// An effect that waits for a sync.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(bound = "")]
-pub(super) enum Held<P: Protocol> {
+pub enum Held<P: Protocol> {
+    /// A message to a node.
     Send(NodeId, P::Msg),
+    /// An answer to an operation.
     Reply(OpId, P::Reply),
 }
 
@@ -90,7 +92,7 @@ impl<P: Protocol> Disk<P> {
     }
 
     /// Whether writes are durable as soon as they are made.
-    fn instant(&self, model: &DiskModel) -> bool {
+    pub(super) fn instant(&self, model: &DiskModel) -> bool {
         model.sync == Distribution::Constant(0)
             && self.extra == 0
             && !self.full
@@ -178,6 +180,29 @@ impl<P: Protocol> Disk<P> {
     pub(super) fn settle_all(&mut self) {
         self.undo.clear();
         (self.acknowledged, self.synced) = (self.written, self.written);
+    }
+
+    /// Why nobody can say what will become of its writes; `None`: it behaves.
+    pub(super) fn misbehaves(&self) -> Option<&'static str> {
+        match () {
+            () if self.lies != Probability::default() => Some("its disk lies"),
+            () if self.full => Some("its disk is full"),
+            () => None,
+        }
+    }
+
+    /// The inverses of the writes that are not durable, oldest first; how many of them the sync under way covers;
+    /// what waits, and for how many of these writes. `None`: the disk has lied about some of them.
+    #[allow(clippy::type_complexity)] // three lists, taken apart at once
+    pub(super) fn unsynced(&self) -> Option<(Vec<<P::Disk as Storage>::Write>, u32, Vec<(u32, Held<P>)>)> {
+        let durable = self.written - self.undo.len() as Ticket;
+        if self.synced != durable {
+            return None;
+        }
+        let ahead = |ticket: Ticket| ticket.saturating_sub(durable) as u32;
+        let undo = self.undo.iter().map(|(_, inverse)| inverse.clone()).collect();
+        let held = self.outbox.iter().map(|(ticket, held)| (ahead(*ticket), held.clone())).collect();
+        Some((undo, self.syncing.map_or(0, ahead), held))
     }
 
     pub(super) fn set_lies(&mut self, lies: Probability) {

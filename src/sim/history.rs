@@ -13,7 +13,7 @@ pub struct Op<P: Protocol> {
     pub node: NodeId,
     /// The workload it belongs to; `u32::MAX`: none.
     pub load: u32,
-    /// When it was asked.
+    /// When it was asked: where a world is moved by hand, when the question was delivered.
     pub called_at: Time,
     /// What was asked.
     pub call: P::Call,
@@ -55,6 +55,18 @@ impl<P: Protocol> Default for History<P> {
     }
 }
 
+/// Operations in the order in which they were asked.
+impl<P: Protocol> FromIterator<Op<P>> for History<P> {
+    fn from_iter<I: IntoIterator<Item = Op<P>>>(ops: I) -> Self {
+        let mut history = Self::default();
+        for op in ops {
+            history.answered += u64::from(op.answer.is_some());
+            history.ops.push(op);
+        }
+        history
+    }
+}
+
 impl<P: Protocol> History<P> {
     /// The operations, in the order in which they were asked. Forks of a world share them.
     pub fn ops(&self) -> &Chunked<Op<P>> {
@@ -76,6 +88,13 @@ impl<P: Protocol> History<P> {
         OpId(self.ops.len() as u64 - 1)
     }
 
+    /// An operation that waited is asked now.
+    pub(super) fn asked(&mut self, id: OpId, at: Time) {
+        if let Some(op) = usize::try_from(id.0).ok().and_then(|index| self.ops.get_mut(index)) {
+            op.called_at = at;
+        }
+    }
+
     /// Notes an answer; the first one counts. Returns the operation it was the first answer of.
     pub(super) fn answer(&mut self, id: OpId, at: Time, reply: P::Reply) -> Option<&Op<P>> {
         let op = self.ops.get_mut(usize::try_from(id.0).ok()?)?;
@@ -94,14 +113,21 @@ impl<P: Protocol> History<P> {
     /// Costs O(n log n).
     pub fn processes(&self) -> Vec<(NodeId, u32)> {
         let mut lanes: Vec<Lanes> = Vec::new();
-        let lane_of = |op: &Op<P>| {
+        let mut lane_of = |op: &Op<P>| {
             if lanes.len() <= op.node.index() {
                 lanes.resize_with(op.node.index() + 1, Lanes::default);
             }
             let end = op.answer.as_ref().map_or(Time::MAX, |(at, _)| *at);
             (op.node, lanes[op.node.index()].take(op.called_at, end))
         };
-        self.ops.iter().map(lane_of).collect()
+        // By hand, operations can be delivered in another order than they were numbered in.
+        let mut order: Vec<(usize, &Op<P>)> = self.ops.iter().enumerate().collect();
+        order.sort_by_key(|(_, op)| op.called_at);
+        let mut processes = vec![(NodeId(0), 0); order.len()];
+        for (index, op) in order {
+            processes[index] = lane_of(op);
+        }
+        processes
     }
 }
 

@@ -26,7 +26,7 @@ mod world;
 
 pub use chunked::Chunked;
 pub use clock::Clock;
-pub use disk::DiskModel;
+pub use disk::{DiskModel, Held};
 pub use distribution::Distribution;
 pub use error::{Error, Violation};
 pub use fault::{Fault, Weather};
@@ -47,4 +47,4 @@ pub use rng::{Probability, Purpose, Rng};
 pub use trace::{NOBODY, Row, RowKind, Trace, TraceLevel};
 pub use trials::{Plan, Trial, trials};
 pub use value::Value;
-pub use world::{Config, Invariants, Limits, Pending, PendingKind, World};
+pub use world::{ArmedTimer, Config, Invariants, Limits, Moment, NodeMoment, Pending, PendingKind, World};

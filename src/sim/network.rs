@@ -248,6 +248,11 @@ impl Links {
         self.rows.iter().enumerate().flat_map(row).collect()
     }
 
+    /// Whether some links have weather.
+    pub(super) fn has_weather(&self) -> bool {
+        !self.fronts.is_empty()
+    }
+
     pub(super) fn set_weather(&mut self, from: Option<NodeId>, to: Option<NodeId>, weather: Weather) {
         self.fronts.retain(|it| (it.from, it.to) != (from, to));
         if !weather.is_calm() {

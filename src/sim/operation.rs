@@ -13,13 +13,21 @@ pub struct Request {
     pub kind: Access,
     /// The key it is about.
     pub key: Arc<str>,
+    /// Further keys it is about, all different: the request is a transaction on all of them. Usually none.
+    #[serde(default = "nothing")]
+    pub others: Arc<[Arc<str>]>,
     /// What to write; unique among the requests of one workload.
     pub value: Value,
     /// How many keys a scan reads.
     pub count: u32,
 }
 
-/// The kinds of access of the YCSB core workloads.
+/// No further keys.
+fn nothing() -> Arc<[Arc<str>]> {
+    Arc::new([])
+}
+
+/// The kinds of access: those of the YCSB core workloads, and what a bank does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Access {
@@ -33,6 +41,8 @@ pub enum Access {
     Scan,
     /// Read a key and overwrite it, as one step.
     ReadModifyWrite,
+    /// Move an amount, here one, from the first key to the next.
+    Transfer,
 }
 
 /// Whether an operation took effect.

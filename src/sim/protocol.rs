@@ -4,6 +4,7 @@
 //! thread: everything it may read or do goes through [`Cx`]. So one implementation runs unchanged in the
 //! simulator, in an exhaustive explorer, and (behind another [`Backend`]) on a real network.
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt::Debug;
 use std::hash::Hash;
 
@@ -238,8 +239,8 @@ pub trait Backend<P: Protocol> {
 pub struct Cx<'a, P: Protocol> {
     /// This node.
     pub id: NodeId,
-    /// What this node's own clock shows.
-    pub now: Reading,
+    now: Reading,
+    clock_read: Cell<bool>,
     disk: &'a mut P::Disk,
     backend: &'a mut dyn Backend<P>,
 }
@@ -247,7 +248,18 @@ pub struct Cx<'a, P: Protocol> {
 impl<'a, P: Protocol> Cx<'a, P> {
     /// A view for one handler call. Only whoever runs protocols needs it.
     pub fn new(id: NodeId, now: Reading, disk: &'a mut P::Disk, backend: &'a mut dyn Backend<P>) -> Self {
-        Self { id, now, disk, backend }
+        Self { id, now, clock_read: Cell::new(false), disk, backend }
+    }
+
+    /// What this node's own clock shows.
+    pub fn now(&self) -> Reading {
+        self.clock_read.set(true);
+        self.now
+    }
+    /// Whether the handler has looked at the clock. Only whoever runs protocols needs it: where time is not part
+    /// of what is explored, nothing may hang on it.
+    pub fn clock_was_read(&self) -> bool {
+        self.clock_read.get()
     }
 
     /// Sends `msg`; it leaves only when everything written before is durable. To itself: no network is used.
@@ -315,7 +327,9 @@ impl<'a, P: Protocol> Cx<'a, P> {
     }
     fn lift_as<Q: Protocol>(&mut self, part: &Part<P, Q>, muted: bool, body: impl FnOnce(&mut Cx<'_, Q>)) {
         let mut lifted = Lifted { outer: &mut *self.backend, part, muted };
-        body(&mut Cx { id: self.id, now: self.now, disk: (part.disk)(self.disk), backend: &mut lifted });
+        let mut inner = Cx::new(self.id, self.now, (part.disk)(self.disk), &mut lifted);
+        body(&mut inner);
+        self.clock_read.set(self.clock_read.get() || inner.clock_was_read());
     }
 }
 

@@ -10,6 +10,8 @@ struct Slot<T> {
     name: T,
     /// Counter reading at which it is due; `None`: not armed.
     due: Option<i64>,
+    /// The counter readings between which it can have been due when it was armed.
+    span: (i64, i64),
     /// The world time of that, as the clock runs now; `Time::MAX`: never.
     at: Time,
     /// The number given when it was armed: equal times fire in this order.
@@ -56,19 +58,19 @@ impl<T: Ord + Clone> Timers<T> {
     }
 
     /// Arms a timer; true when it needs an entry in the queue at `(at, number)`.
-    pub fn arm(&mut self, name: T, due: i64, at: Time, number: u64) -> bool {
+    pub fn arm(&mut self, name: T, due: i64, span: (i64, i64), at: Time, number: u64) -> bool {
         let index = match self.find(&name) {
             Ok(index) => {
                 self.idle -= usize::from(self.slots[index].due.is_none());
                 index
             }
             Err(index) => {
-                self.slots.insert(index, Slot { name, due: None, at, number, queued: None });
+                self.slots.insert(index, Slot { name, due: None, span, at, number, queued: None });
                 index
             }
         };
         let slot = &mut self.slots[index];
-        (slot.due, slot.at, slot.number) = (Some(due), at, number);
+        (slot.due, slot.span, slot.at, slot.number) = (Some(due), span, at, number);
         slot.needs_entry()
     }
 
@@ -109,6 +111,12 @@ impl<T: Ord + Clone> Timers<T> {
     /// Every armed timer with the time it is due (`Time::MAX`: never, as the clock runs), by name.
     pub fn armed(&self) -> impl Iterator<Item = (&T, Time)> {
         self.slots.iter().filter(|it| it.due.is_some()).map(|it| (&it.name, it.at))
+    }
+
+    /// Every armed timer by name, with the counter readings between which it can be due, and the number given
+    /// when it was armed.
+    pub fn spans(&self) -> impl Iterator<Item = (&T, (i64, i64), u64)> {
+        self.slots.iter().filter(|it| it.due.is_some()).map(|it| (&it.name, it.span, it.number))
     }
 
     /// When the timer is due that the queue's entry with this number stands for; `None`: it stands for none.
@@ -170,9 +178,9 @@ mod tests {
     #[test]
     fn pushing_a_timer_back_needs_no_new_entry() {
         let mut timers = Timers::default();
-        assert!(timers.arm("e", 10, 10, 1));
-        assert!(!timers.arm("e", 20, 20, 2));
-        assert!(!timers.arm("e", 30, 30, 3));
+        assert!(timers.arm("e", 10, (10, 10), 10, 1));
+        assert!(!timers.arm("e", 20, (20, 20), 20, 2));
+        assert!(!timers.arm("e", 30, (30, 30), 30, 3));
         assert_eq!(timers.came_up(&"e", 10, 1), Due::Later(30, 3));
         assert_eq!(timers.came_up(&"e", 30, 3), Due::Now);
         assert_eq!(timers.came_up(&"e", 30, 3), Due::Stale);
@@ -181,8 +189,8 @@ mod tests {
     #[test]
     fn pulling_a_timer_forward_leaves_a_stale_entry() {
         let mut timers = Timers::default();
-        assert!(timers.arm("e", 30, 30, 1));
-        assert!(timers.arm("e", 10, 10, 2));
+        assert!(timers.arm("e", 30, (30, 30), 30, 1));
+        assert!(timers.arm("e", 10, (10, 10), 10, 2));
         assert_eq!(timers.came_up(&"e", 10, 2), Due::Now);
         assert_eq!(timers.came_up(&"e", 30, 1), Due::Stale);
     }
@@ -207,7 +215,7 @@ mod tests {
                     Some(ahead) => {
                         let at = now + 1 + ahead;
                         let number = queue.number();
-                        if timers.arm(name, at as i64, at, number) { queue.push_numbered(at, number, name); }
+                        if timers.arm(name, at as i64, (at as i64, at as i64), at, number) { queue.push_numbered(at, number, name); }
                         plain.insert(name, at);
                     }
                     None => { timers.disarm(&name); plain.remove(&name); }

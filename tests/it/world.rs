@@ -44,7 +44,7 @@ impl Protocol for Probe {
         }
     }
     fn on_timer(&mut self, cx: &mut Cx<'_, Self>, timer: u8) {
-        self.ticks.push(cx.now);
+        self.ticks.push(cx.now());
         match timer {
             0 => cx.arm(0, Span::exactly(0)),
             _ => cx.arm(1, Span::exactly(MS)),

@@ -109,15 +109,19 @@ impl Op {
         matches!(self, Self::Get { .. } | Self::Scan { .. } | Self::Read)
     }
 
-    /// What a workload's request means here.
-    pub fn compose(request: &Request) -> Self {
+    /// What a workload's request means here. `None`: it is about several keys, which is no single operation.
+    pub fn compose(request: &Request) -> Option<Self> {
+        if !request.others.is_empty() {
+            return None;
+        }
         let (key, value) = (request.key.clone(), request.value.clone());
-        match request.kind {
+        Some(match request.kind {
+            Access::Transfer => return None,
             Access::Read => Self::Get { key },
             Access::Update | Access::Insert => Self::Put { key, value },
             Access::Scan => Self::Scan { key, count: request.count },
             Access::ReadModifyWrite => Self::Swap { key, value },
-        }
+        })
     }
 
     /// How it appears in a history, with its answer if there is one.

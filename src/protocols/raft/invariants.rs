@@ -26,7 +26,7 @@ use smallvec::SmallVec;
 
 use super::quorum::majority;
 use super::{Command, Disk, Entry, Node, Role, Server, Write};
-use crate::sim::{Chunked, self, Broken, NodeId, Step, StepKind, View};
+use crate::sim::{Chunked, Fingerprint, self, Broken, NodeId, Step, StepKind, View};
 
 /// What the invariants remember.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -56,8 +56,9 @@ struct Seen {
     log: Chunked<Prefix>,
 }
 
-/// The number of a log up to some entry; 0 is the empty log.
-type Prefix = u32;
+/// The number of a log up to some entry, a hash of all that it holds: whoever has seen the same knows it by the same
+/// number, whatever was seen before. 0 is the empty log.
+type Prefix = u64;
 
 /// What was committed at an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -291,8 +292,7 @@ fn incomplete(leader: NodeId, term: u64, index: u64) -> Broken {
 /// All logs that were ever seen, as a tree: each entry hangs on what precedes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct Prefixes {
-    count: Prefix,
-    /// By index less one; mostly one at each.
+    /// By index less one, in the order of term and number; mostly one at each.
     known: Chunked<SmallVec<[Known; 1]>>,
 }
 
@@ -320,14 +320,15 @@ impl Prefixes {
             return Ok(known.prefix);
         }
         let first_of_term = known.iter().all(|it| it.term != entry.term);
-        self.count += 1;
-        let new = Known { prefix: self.count, before, term: entry.term, command: entry.command.clone() };
+        let prefix = Fingerprint::of(&(before, entry.term, &entry.command)).max(1);
+        let place = known.partition_point(|it| (it.term, it.prefix) < (entry.term, prefix));
+        let new = Known { prefix, before, term: entry.term, command: entry.command.clone() };
         while self.known.len() <= at {
             self.known.push(SmallVec::new());
         }
         if let Some(there) = self.known.get_mut(at) {
-            there.push(new);
+            there.insert(place, new);
         }
-        if first_of_term { Ok(self.count) } else { Err(self.count) }
+        if first_of_term { Ok(prefix) } else { Err(prefix) }
     }
 }

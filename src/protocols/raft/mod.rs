@@ -123,7 +123,7 @@ impl Protocol for Node {
     fn compose(&self, request: &Request) -> Option<Call> {
         match self {
             Self::Server(_) => None,
-            Self::Client(_) => Some(Call::Execute { op: Op::compose(request) }),
+            Self::Client(_) => Some(Call::Execute { op: Op::compose(request)? }),
         }
     }
     fn describe(call: &Call, reply: Option<&Reply>) -> Operation {

@@ -150,6 +150,17 @@ impl KeySource {
         }
     }
 
+    /// A key that is there and is none of `taken`, which are fewer than there are.
+    ///
+    /// Where hardly any other is ever drawn, it is the one of the lowest number.
+    pub(super) fn pick_another(&mut self, rng: &mut Rng, taken: &[Arc<str>]) -> Arc<str> {
+        const TRIES: u32 = 100;
+        let drawn = (0..TRIES).map(|_| self.pick(rng)).find(|key| !taken.contains(key));
+        let rest =
+            || self.names.iter().find(|key| !taken.contains(key)).expect("there are enough keys").clone();
+        drawn.unwrap_or_else(rest)
+    }
+
     /// A new key, there from now on.
     pub(super) fn insert(&mut self) -> Arc<str> {
         let key = name(self.count());

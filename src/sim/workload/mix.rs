@@ -20,6 +20,8 @@ pub struct Mix {
     pub scan: f64,
     /// Read a key and overwrite it, as one step.
     pub read_modify_write: f64,
+    /// Move an amount from one key to another.
+    pub transfer: f64,
 }
 
 /// The core workloads of the Yahoo! Cloud Serving Benchmark (Cooper et al. 2010, table 2).
@@ -70,18 +72,19 @@ impl Mix {
     }
 
     /// The kinds with their weights, in the order of declaration.
-    fn weights(&self) -> [(Access, &'static str, f64); 5] {
+    fn weights(&self) -> [(Access, &'static str, f64); 6] {
         [
             (Access::Read, "read", self.read),
             (Access::Update, "update", self.update),
             (Access::Insert, "insert", self.insert),
             (Access::Scan, "scan", self.scan),
             (Access::ReadModifyWrite, "read_modify_write", self.read_modify_write),
+            (Access::Transfer, "transfer", self.transfer),
         ]
     }
 
     fn total(&self) -> f64 {
-        self.read + self.update + self.insert + self.scan + self.read_modify_write
+        self.read + self.update + self.insert + self.scan + self.read_modify_write + self.transfer
     }
 
     /// Whether the weights make sense; the complaint names the first that does not.
@@ -123,11 +126,12 @@ mod tests {
     #[test]
     fn kinds_come_in_proportion_to_their_weights() {
         let mixes = [Ycsb::A, Ycsb::B, Ycsb::C, Ycsb::D, Ycsb::E, Ycsb::F].map(Ycsb::mix);
-        let uneven = Mix { read: 3.0, update: 2.0, insert: 1.0, scan: 5.0, read_modify_write: 1.5 };
+        let uneven =
+            Mix { read: 3.0, update: 2.0, insert: 1.0, scan: 5.0, read_modify_write: 1.5, transfer: 0.5 };
         for mix in mixes.into_iter().chain([uneven, Mix::reads(0.9), Mix::reads(0.0)]) {
             mix.check().unwrap();
             let mut rng = Rng::stream(3, Purpose::Workload, 0, 0);
-            let mut seen = [0; 5];
+            let mut seen = [0; 6];
             for _ in 0..50_000 {
                 let access = mix.pick(&mut rng);
                 seen[mix.weights().iter().position(|(kind, ..)| *kind == access).unwrap()] += 1;

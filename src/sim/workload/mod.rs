@@ -2,6 +2,8 @@
 mod keys;
 mod mix;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 pub use keys::Keys;
@@ -31,6 +33,9 @@ pub struct Workload {
     /// How many keys a scan reads, all numbers alike.
     #[serde(default = "scan_length")]
     pub scan_length: Span,
+    /// How many different keys a request is about, all numbers alike; more than one makes it a transaction.
+    #[serde(default = "one")]
+    pub width: Span,
     /// When it begins.
     #[serde(default)]
     pub from: Time,
@@ -48,6 +53,10 @@ pub struct Workload {
 /// YCSB's.
 const fn scan_length() -> Span {
     Span { min: 1, max: 100 }
+}
+
+const fn one() -> Span {
+    Span::exactly(1)
 }
 
 /// When operations begin.
@@ -90,6 +99,7 @@ impl Workload {
             keys: Keys::Uniform { n: 100 },
             mix: Mix::reads(0.5),
             scan_length: scan_length(),
+            width: one(),
             from: 0,
             until: None,
             limit: None,
@@ -118,6 +128,14 @@ impl Workload {
         let Span { min, max } = self.scan_length;
         if !(1 <= min && min <= max && max <= u64::from(u32::MAX)) {
             return Err(Invalid::new("scan_length", format_args!("{min} to {max}"), "from 1 up, in order"));
+        }
+        let Span { min, max } = self.width;
+        if !(1 <= min && min <= max && max <= u64::from(self.keys.n())) {
+            let allowed = "from 1 up to the number of keys, in order";
+            return Err(Invalid::new("width", format_args!("{min} to {max}"), allowed));
+        }
+        if self.mix.transfer > 0.0 && min < 2 {
+            return Err(Invalid::new("width", min, "2 or more, where something is transferred"));
         }
         match self.until {
             Some(until) if until <= self.from => Err(Invalid::new(
@@ -190,7 +208,7 @@ impl Generator {
             _ => self.keys.pick(&mut self.requests),
         };
         let value = match kind {
-            Access::Read | Access::Scan => Value::Null,
+            Access::Read | Access::Scan | Access::Transfer => Value::Null,
             Access::Update | Access::Insert | Access::ReadModifyWrite => {
                 self.next_value = self.next_value.wrapping_add(1);
                 Value::Int(self.next_value.wrapping_sub(1))
@@ -200,7 +218,21 @@ impl Generator {
             Access::Scan => self.requests.within(self.workload.scan_length) as u32,
             _ => 1,
         };
-        Request { kind, key, value, count }
+        let others = self.further_keys(&key);
+        Request { kind, key, others, value, count }
+    }
+
+    /// The keys besides the first one. Most requests have none, and nothing is drawn for them.
+    fn further_keys(&mut self, first: &Arc<str>) -> Arc<[Arc<str>]> {
+        if self.workload.width.max == 1 {
+            return Arc::new([]);
+        }
+        let width = self.requests.within(self.workload.width) as usize;
+        let mut keys = vec![first.clone()];
+        while keys.len() < width {
+            keys.push(self.keys.pick_another(&mut self.requests, &keys));
+        }
+        keys.drain(1..).collect()
     }
 
     /// The arrival after the one that happens `now`, if that does not hang on a reply and there is one.

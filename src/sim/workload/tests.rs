@@ -103,7 +103,7 @@ fn a_closed_loop_waits_for_replies() {
 
 #[test]
 fn requests_are_what_their_kind_needs() {
-    let mix = Mix { read: 1.0, update: 1.0, insert: 1.0, scan: 1.0, read_modify_write: 1.0 };
+    let mix = Mix { read: 1.0, update: 1.0, insert: 1.0, scan: 1.0, read_modify_write: 1.0, transfer: 0.0 };
     let keys = Keys::Uniform { n: 10 };
     let workload = Workload { mix, keys, first_value: 100, ..Workload::of(clients(1)) };
     let mut generator = Generator::new(workload, 5, 0).unwrap();
@@ -188,4 +188,29 @@ fn nonsense_is_refused_by_name() {
     for (workload, complaint) in cases {
         assert_eq!(workload.check().unwrap_err().to_string(), complaint);
     }
+}
+
+#[test]
+fn a_request_is_about_as_many_different_keys_as_it_should() {
+    let mix = Mix { transfer: 1.0, ..Mix::default() };
+    for keys in [Keys::Uniform { n: 5 }, Keys::Zipf { n: 5, exponent: 100.0 }, Keys::Sequential { n: 5 }] {
+        let workload = Workload { keys, mix, width: Span { min: 2, max: 5 }, ..Workload::of(clients(1)) };
+        let mut generator = Generator::new(workload, 1, 0).unwrap();
+        let mut seen = [0; 6];
+        for _ in 0..400 {
+            let request = generator.next_request();
+            let mut keys: Vec<_> = request.others.iter().chain([&request.key]).collect();
+            keys.sort();
+            keys.dedup();
+            assert_eq!(keys.len(), request.others.len() + 1);
+            seen[keys.len()] += 1;
+        }
+        assert!(seen[..2] == [0, 0] && seen[2..].iter().all(|it| *it > 50), "{seen:?}");
+    }
+    let wide =
+        Workload { keys: Keys::Uniform { n: 5 }, width: Span { min: 2, max: 6 }, ..Workload::of(clients(1)) };
+    let error = wide.check().unwrap_err().to_string();
+    assert_eq!(error, "width is 2 to 6; allowed: from 1 up to the number of keys, in order");
+    let error = Workload { mix, ..Workload::of(clients(1)) }.check().unwrap_err().to_string();
+    assert_eq!(error, "width is 1; allowed: 2 or more, where something is transferred");
 }

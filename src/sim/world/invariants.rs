@@ -56,6 +56,11 @@ impl<P: Protocol> World<P> {
         self.core.collected.clear();
     }
 
+    /// Which invariants are looked at, and what they remember.
+    pub(super) fn watched(&self) -> Option<(P::Monitor, Invariants)> {
+        self.watch.as_ref().map(|it| (it.monitor.clone(), it.which.clone()))
+    }
+
     /// Looks at the invariants after a step of `node`.
     pub(super) fn look(&mut self, node: NodeId, kind: StepKind) -> Result<(), Error> {
         let Some(watch) = &mut self.watch else { return Ok(()) };

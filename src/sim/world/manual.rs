@@ -1,7 +1,7 @@
 //! Moving a world by hand: see what waits, let one thing happen or not happen, change what is there.
 use crate::sim::error::Error;
 use crate::sim::label::label;
-use crate::sim::protocol::{Input, NodeId, Protocol, StepKind, Time};
+use crate::sim::protocol::{Input, NodeId, OpId, Protocol, StepKind, Time};
 use crate::sim::trace::RowKind;
 
 use super::port::Port;
@@ -52,8 +52,22 @@ impl<P: Protocol> World<P> {
             .collect()
     }
 
+    /// The id of what will put an operation to its node that has not reached it yet.
+    pub fn pending_call(&self, op: OpId) -> Option<u64> {
+        let is_it = |event: &Event<P>| matches!(event, Event::Call { op: of, .. } if *of == op);
+        self.core.queue.in_order().into_iter().find(|(_, _, event)| is_it(event)).map(|(_, id, _)| id)
+    }
+
     fn see_event<'a>(&'a self, at: Time, id: u64, event: &'a Event<P>) -> Option<Pending<'a, P>> {
         let (node, kind) = match event {
+            // What a crash took with it never happens, though its event is still there.
+            Event::Loopback { node, incarnation, .. }
+            | Event::Served { node, incarnation, .. }
+            | Event::Sync { node, incarnation }
+                if !self.is_current(*node, *incarnation) =>
+            {
+                return None;
+            }
             Event::Arrive { from, to, msg } => (*to, PendingKind::Message(*from, msg)),
             Event::Loopback { node, msg, .. } => (*node, PendingKind::Message(*node, msg)),
             Event::Served { node, input, .. } => (*node, PendingKind::Service(input)),
@@ -167,6 +181,49 @@ impl<P: Protocol> World<P> {
             Some(id) => self.deliver(id),
             None => Err(self.not_so(node, "no write is waiting for the disk")),
         }
+    }
+
+    /// From now on only whoever moves the world by hand decides what happens: the network itself loses and doubles
+    /// nothing, and no input waits for a processor. What waits for one is on its way again.
+    pub fn calm(&mut self) {
+        let network = &mut self.core.links.network;
+        (network.loss, network.duplicate) = Default::default();
+        self.service = None;
+        for node in &mut self.nodes {
+            let processor = &mut node.machine.processor;
+            (processor.free_at, processor.factor, processor.extra) = (0, 1.0, 0);
+        }
+        let served =
+            |(_, id, event): (Time, u64, &Event<P>)| matches!(event, Event::Served { .. }).then_some(id);
+        let waiting: Vec<u64> = self.core.queue.in_order().into_iter().filter_map(served).collect();
+        for id in waiting {
+            let Some((at, Event::Served { node, incarnation, input })) = self.core.queue.remove(id) else {
+                continue;
+            };
+            if !self.is_current(node, incarnation) {
+                continue;
+            }
+            let event = match input {
+                Input::Message(from, msg) if from != node => Event::Arrive { from, to: node, msg },
+                Input::Message(_, msg) => Event::Loopback { node, incarnation, msg },
+                Input::Call(op, _) => Event::Call { node, op },
+                input => Event::Served { node, incarnation, input },
+            };
+            self.core.queue.push_numbered(at, id, event);
+        }
+    }
+
+    /// The next questions that handlers ask ([`Cx::choose`](crate::sim::Cx::choose) and
+    /// [`Cx::chance`](crate::sim::Cx::chance): 1 is true) get these answers, in order, instead of random ones. An
+    /// answer that a question does not allow becomes the highest that it does. Replaces what is left of an earlier
+    /// script.
+    pub fn script(&mut self, answers: impl IntoIterator<Item = u32>) {
+        self.core.script = answers.into_iter().collect();
+    }
+
+    /// How many answers of the script nobody has asked for yet.
+    pub fn scripted(&self) -> usize {
+        self.core.script.len()
     }
 
     /// Changes a node's state and disk from outside; what was not durable is taken to be so.

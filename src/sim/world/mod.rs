@@ -6,8 +6,11 @@ mod change;
 mod invariants;
 mod loads;
 mod manual;
+mod moment;
 mod port;
 mod run;
+
+use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +31,7 @@ use super::workload::Generator;
 pub use invariants::Invariants;
 use invariants::Watch;
 pub use manual::{Pending, PendingKind};
+pub use moment::{ArmedTimer, Moment, NodeMoment};
 
 /// What a world is made with.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -140,6 +144,8 @@ struct Core<P: Protocol> {
     collecting: bool,
     #[serde(skip, default = "Vec::new")]
     collected: Vec<<P::Disk as Storage>::Write>,
+    /// Answers to the next questions that handlers ask, given beforehand.
+    script: VecDeque<u32>,
 }
 
 /// A deterministic world of nodes.
@@ -180,6 +186,7 @@ impl<P: Protocol> World<P> {
             limits,
             collecting: false,
             collected: Vec::new(),
+            script: VecDeque::new(),
         };
         Self {
             seed,

@@ -55,7 +55,10 @@ impl<P: Protocol> Backend<P> for Port<'_, P> {
     }
 
     fn choose(&mut self, choice: Choice) -> u32 {
-        choose(&mut self.machine.rng, choice)
+        match self.core.script.pop_front() {
+            Some(answer) => scripted(answer, choice),
+            None => choose(&mut self.machine.rng, choice),
+        }
     }
 
     fn durable(&self) -> bool {
@@ -67,6 +70,14 @@ fn choose(rng: &mut Rng, choice: Choice) -> u32 {
     match choice {
         Choice::OneOf(n) => rng.below(n.into()) as u32,
         Choice::Chance(per_million) => u32::from(rng.below(1_000_000) < u64::from(per_million)),
+    }
+}
+
+/// An answer that was given beforehand, as one that the question allows.
+fn scripted(answer: u32, choice: Choice) -> u32 {
+    match choice {
+        Choice::OneOf(n) => answer.min(n - 1),
+        Choice::Chance(_) => answer.min(1),
     }
 }
 
@@ -82,10 +93,12 @@ impl<P: Protocol> Port<'_, P> {
     fn arm(&mut self, timer: P::Timer, span: Span) {
         let Machine { timers, clock, timer_rng, .. } = &mut *self.machine;
         let span = Span { min: span.min, max: span.max.max(span.min) };
-        let due = clock.counter_at(self.core.now).saturating_add_unsigned(timer_rng.within(span));
+        let armed = clock.counter_at(self.core.now);
+        let due = armed.saturating_add_unsigned(timer_rng.within(span));
+        let span = (armed.saturating_add_unsigned(span.min), armed.saturating_add_unsigned(span.max));
         let at = clock.time_of(due).unwrap_or(crate::sim::Time::MAX);
         let number = self.core.queue.number();
-        if timers.arm(timer.clone(), due, at, number) {
+        if timers.arm(timer.clone(), due, span, at, number) {
             self.core.queue.push_numbered(at, number, Event::Timer { node: self.id, timer });
         }
     }

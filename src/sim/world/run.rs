@@ -105,7 +105,10 @@ impl<P: Protocol> World<P> {
             }
             Event::Sync { node, incarnation } => self.synced(node, incarnation)?,
             Event::Start { node } => return self.start(node),
-            Event::Call { node, op } => self.called(node, op)?,
+            Event::Call { node, op } => {
+                self.core.history.asked(op, self.core.now);
+                self.called(node, op)?;
+            }
             Event::Fault(fault) => self.change(&fault)?,
             Event::Next { load, client } => self.next_request(load, client)?,
         }
@@ -113,7 +116,7 @@ impl<P: Protocol> World<P> {
         Ok(true)
     }
 
-    fn is_current(&self, node: NodeId, incarnation: u32) -> bool {
+    pub(super) fn is_current(&self, node: NodeId, incarnation: u32) -> bool {
         let node = &self.nodes[node.index()];
         node.is_up() && node.machine.incarnation == incarnation
     }

@@ -202,7 +202,7 @@ fn workloads_and_histories_speak_of_operations() {
     let mut cluster = Cluster::new(1, 16);
     let client = cluster.client(|_| {});
     cluster.elect();
-    let request = |kind| Request { kind, key: "k".into(), value: 7.into(), count: 3 };
+    let request = |kind| Request { kind, key: "k".into(), others: [].into(), value: 7.into(), count: 3 };
     let kinds = [Access::Insert, Access::Read, Access::ReadModifyWrite, Access::Update, Access::Scan];
     let node = cluster.world.node(client).state().unwrap().clone();
     assert_eq!(cluster.world.node(NodeId(0)).state().unwrap().compose(&request(Access::Read)), None);

@@ -19,6 +19,7 @@ pub mod formats;
 mod kind;
 mod order;
 mod part;
+mod recorded;
 mod table;
 mod txn;
 

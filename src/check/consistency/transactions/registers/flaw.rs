@@ -269,6 +269,9 @@ impl Teller<'_> {
         }
         match (&rw[..], &kinds[..]) {
             ([_, _], ["rw", "rw"]) => Some("write skew"),
+            ([_], ["rw", "wr"] | ["wr", "rw"]) if clauses[0].key == clauses[1].key => {
+                Some("non-repeatable read")
+            }
             ([_], ["rw", "wr"] | ["wr", "rw"]) => Some("fractured read"),
             ([_, _], ["rw", "wr", "rw", "wr"] | ["wr", "rw", "wr", "rw"]) => Some("long fork"),
             ([_], _) if kinds.iter().all(|it| matches!(*it, "rw" | "wr" | "session")) => {
