@@ -147,8 +147,10 @@ macro_rules! protocols {
         const INVARIANTS: &[&[&str]] =
             &[$(<<$module::Node as Protocol>::Monitor as Monitor<$module::Node>>::INVARIANTS),*];
 
+        const DISTINCT: ([&str; total(INVARIANTS)], usize) = distinct(INVARIANTS);
+
         impl Monitor<AnyNode> for AnyMonitor {
-            const INVARIANTS: &'static [&'static str] = &concat::<{ total(INVARIANTS) }>(INVARIANTS);
+            const INVARIANTS: &'static [&'static str] = DISTINCT.0.split_at(DISTINCT.1).0;
 
             fn check(&mut self, view: &View<'_, AnyNode>, step: &Step<'_, AnyNode>, report: &mut Vec<Broken>) {
                 // Only the node of the step has changed, so only its protocol has anything to check.
@@ -190,20 +192,36 @@ const fn total(lists: &[&[&str]]) -> usize {
     sum
 }
 
-/// All names in one list.
-const fn concat<const N: usize>(lists: &[&[&'static str]]) -> [&'static str; N] {
+/// All names in one list, and how many there are: protocols that promise the same share a name.
+const fn distinct<const N: usize>(lists: &[&[&'static str]]) -> ([&'static str; N], usize) {
     let mut all = [""; N];
     let (mut filled, mut list) = (0, 0);
     while list < lists.len() {
         let mut i = 0;
         while i < lists[list].len() {
-            all[filled] = lists[list][i];
-            filled += 1;
+            let mut at = 0;
+            while at < filled && !same(all[at], lists[list][i]) {
+                at += 1;
+            }
+            all[at] = lists[list][i];
+            if at == filled {
+                filled += 1;
+            }
             i += 1;
         }
         list += 1;
     }
-    all
+    (all, filled)
+}
+
+/// Whether two names are the same.
+const fn same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
 }
 
 const _: () = assert!(size_of::<AnyMsg>() <= 64, "messages are moved by value: share the rare large body");
@@ -214,4 +232,27 @@ protocols! {
     echo => Echo,
     /// Consensus by a replicated log (notes, section 2.3).
     raft => Raft,
+    /// Transactions, kept apart by validation or by locks (notes, section 2.6.1).
+    concurrency_control => ConcurrencyControl,
+    /// Atomic commitment that blocks while the coordinator is down (notes, section 2.6.2).
+    two_phase_commit => TwoPhaseCommit,
+    /// Atomic commitment that does not block, if nothing but crashes goes wrong (notes, section 2.6.3).
+    three_phase_commit => ThreePhaseCommit,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_invariant_of_every_protocol_is_named_once() {
+        let names = <AnyMonitor as Monitor<AnyNode>>::INVARIANTS;
+        let mut sorted = names.to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(sorted.len(), names.len());
+        let own = <raft::Monitor as Monitor<raft::Node>>::INVARIANTS.iter();
+        let all = own.chain(<two_phase_commit::Monitor as Monitor<two_phase_commit::Node>>::INVARIANTS);
+        assert!(all.into_iter().all(|name| names.contains(name)));
+    }
 }

@@ -1,7 +1,12 @@
 //! Everything that is tested from outside of the crate, as one binary.
 #![allow(missing_docs)]
+mod commitment;
 mod compose;
+mod concurrency_control;
+mod golden;
 mod nemesis;
 mod raft;
+mod three_phase_commit;
 mod tidy;
+mod two_phase_commit;
 mod world;
