@@ -6,7 +6,7 @@
 //! 1. [`sim`]: what a protocol is, and the world that runs it;
 //!    [`machines`]: values and machines that need no world (state machines of replicated stores, …);
 //! 2. [`protocols`]: one folder each, and the registry that makes them one union;
-//!    [`check`]: what judges a run (histories against consistency models);
+//!    [`check`]: what judges a run (histories against consistency models) and all runs (exploration);
 //! 3. `py` (feature `python`): Python's view; nothing imports it.
 pub mod check;
 pub mod machines;

@@ -1,4 +1,5 @@
-//! What judges a run: whether a history is consistent, and (one day) whether every run would be.
+//! What judges a run: whether a history is consistent; and what judges all runs: exhaustive exploration.
 //!
 //! Nothing here names a protocol. Histories come from clusters, from files, from anywhere.
 pub mod consistency;
+pub mod explore;
