@@ -3,6 +3,7 @@
 mod commitment;
 mod compose;
 mod concurrency_control;
+mod explore_raft;
 mod golden;
 mod nemesis;
 mod raft;

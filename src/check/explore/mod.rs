@@ -24,6 +24,7 @@ mod tally;
 mod tests;
 mod visited;
 mod walks;
+pub mod world;
 
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
