@@ -27,6 +27,10 @@ EXAMPLES = [
     errors.ManualModeError("by hand"),
     errors.InternalError("index out of bounds", 7),
     errors.HistoryError("row 3: status", "maybe", "ok or fail or info"),
+    errors.SpecError("Lamp", "a state must be hashable", [1], "press"),
+    errors.StepImpossible(3, "press", ["wait"]),
+    errors.UnexplorableError("node a reads its clock"),
+    errors.PropertyViolation("mutex"),
     errors.ConsistencyViolation(distlab.History.parse("W(x,1) R(x,0)").check("read-your-writes")),
 ]
 

@@ -17,8 +17,11 @@ Durations go in as seconds, as text such as ``"150ms"``, or as ``timedelta``; th
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ._core import Context, __version__
+from . import specs
+from ._core import Context, View, __version__
 from .cluster import Cluster, Op, load
+from .commitment import AtomicCommit, CommitClient, CommitOp
+from .counterexample import Counterexample
 from .errors import (
     BudgetExceeded,
     ClusterBusy,
@@ -33,11 +36,16 @@ from .errors import (
     ManualModeError,
     ParameterError,
     ParameterTypeError,
+    PropertyViolation,
     SaveFileError,
     SerializationError,
+    SpecError,
+    StepImpossible,
+    UnexplorableError,
     UnknownNode,
 )
 from .experiments import election_times
+from .explore import Budget, Exploration, PropertyResult, StateGraph, explore
 from .faults import FaultVerbs, Hazard, Schedule
 from .history import History, Operation
 from .network import (
@@ -58,6 +66,10 @@ from .network import (
 from .node import Node
 from .raft import Client, Entry, Raft
 from .records import Latency, Trace
+from .spec import Spec
+from .three_phase_commit import ThreePhaseCommit
+from .transactions import Transaction, TransactionClient, Transactions, Validation, contention, validate
+from .two_phase_commit import TwoPhaseCommit
 from .verdict import MODELS, Classification, Edge, Verdict, check, classify
 from .workload import Hotspot, Keys, Latest, Load, Sequential, UniformKeys, Workload, Zipf
 
@@ -66,21 +78,27 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MODELS",
+    "AtomicCommit",
+    "Budget",
     "BudgetExceeded",
     "Classification",
     "Client",
     "Cluster",
     "ClusterBusy",
     "ClusterHalted",
+    "CommitClient",
+    "CommitOp",
     "ConsistencyViolation",
     "Constant",
     "Context",
+    "Counterexample",
     "Disk",
     "DistlabError",
     "Distribution",
     "Edge",
     "Empirical",
     "Entry",
+    "Exploration",
     "Exponential",
     "FaultVerbs",
     "HandlerError",
@@ -106,26 +124,44 @@ __all__ = [
     "ParameterError",
     "ParameterTypeError",
     "Pareto",
+    "PropertyResult",
+    "PropertyViolation",
     "Raft",
     "SaveFileError",
     "Schedule",
     "Sequential",
     "SerializationError",
     "Shifted",
+    "Spec",
+    "SpecError",
+    "StateGraph",
+    "StepImpossible",
+    "ThreePhaseCommit",
     "Trace",
+    "Transaction",
+    "TransactionClient",
+    "Transactions",
+    "TwoPhaseCommit",
+    "UnexplorableError",
     "Uniform",
     "UniformKeys",
     "UnknownNode",
+    "Validation",
     "Verdict",
+    "View",
     "Weibull",
     "Workload",
     "Zipf",
     "__version__",
     "check",
     "classify",
+    "contention",
     "election_times",
+    "explore",
     "load",
     "plot",
+    "specs",
+    "validate",
 ]
 
 

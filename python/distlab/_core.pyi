@@ -303,6 +303,25 @@ class World:
         Times of faults, and the deadline, count from now.
         """
 
+    def explore(
+        self,
+        setup: Mapping[str, Any],
+        claims: Sequence[tuple[str, str, Callable[[View], Any]]],
+        settings: Mapping[str, Any],
+        progress: Callable[[int, int, int, int, int], Any] | None = None,
+    ) -> dict[str, Any]:
+        """Explore every order of events from here; this world does not move.
+
+        ``claims`` are (name, claim, predicate); ``progress(distinct, generated, depth, frontier, memory_bytes)`` is
+        called now and then.
+        """
+
+    def begin_replay(self, calls: Sequence[tuple[_Node, Sequence[Any]]]) -> None:
+        """From now on go by steps of a counterexample: by hand, with a full trace, and with these calls waiting."""
+
+    def replay(self, step: Any, index: int) -> None:
+        """Go one step, the ``index``-th from 0."""
+
     def save(self) -> bytes:
         """The whole world, as data."""
 
@@ -361,6 +380,49 @@ class Context:
         """Mark a situation worth seeing in traces and counting over runs."""
 
     def __deepcopy__(self, _memo: Any) -> Context: ...
+
+@final
+class View:
+    """A state of a cluster that is being explored; only for the property it is given to, while that runs."""
+
+    @property
+    def nodes(self) -> list[str]:
+        """The names of all nodes."""
+
+    def up(self, node: _Node) -> bool:
+        """Whether a node runs."""
+
+    def state(self, node: _Node) -> dict[str, Any]:
+        """A node's live state (None while it is down) and what is on its disk, as data."""
+
+    def status(self, node: _Node) -> dict[str, Any]:
+        """A few named facts about a node, cheap to read; of one that is down, what its disk says."""
+
+    def node(self, node: _Node) -> Any:
+        """The object of a node written in Python (None while it is down): to look at, not to change."""
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """The messages under way, as dicts with ``src, dst, label, message``."""
+
+    @property
+    def ops(self) -> list[dict[str, Any]]:
+        """The operations that are open, answered or still to be asked, as dicts with
+        ``id, node, kind, key, argument, result, asked, reply, status``."""
+
+    @property
+    def history(self) -> Any:
+        """Everything that was asked so far, as a :class:`distlab.History` to be judged; needs ``history=True``."""
+
+    @property
+    def partition(self) -> tuple[list[str], list[str]] | None:
+        """The groups between which the network is cut by a fault; None: it is not."""
+
+def explore_spec(parts: Mapping[str, Any], settings: Mapping[str, Any], progress: Callable[[int, int, int, int, int], Any] | None = None) -> dict[str, Any]:
+    """Explores a specification written in Python, given in parts."""
+
+def explore_named(named: Any, settings: Mapping[str, Any], progress: Callable[[int, int, int, int, int], Any] | None = None) -> dict[str, Any]:
+    """Explores a specification of the core, given by name."""
 
 def nanoseconds(value: _Duration, parameter: str = "duration") -> int:
     """A duration in nanoseconds: float seconds, text like ``"150ms"``, or a ``timedelta``."""

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from . import units
 from ._core import World, nanoseconds
@@ -18,6 +18,9 @@ from .network import Disk, Network, distribution
 from .records import Trace, table
 from .units import Duration
 from .workload import Load, Workload
+
+if TYPE_CHECKING:
+    from .explore import Exploration
 
 __all__ = ["Cluster", "Op"]
 
@@ -473,6 +476,13 @@ class Cluster(FaultVerbs):
         cluster._restore()
         return cluster
 
+    @classmethod
+    def unpack(cls, text: str, nodes: Sequence[type] = ()) -> Cluster:
+        """A cluster from the text that a pasted test holds: see :meth:`Counterexample.to_pytest`."""
+        from .counterexample import unpacked
+
+        return load(unpacked(text), nodes)
+
     def _restore(self) -> None:
         """Finds again what the facade keeps beside the world."""
 
@@ -581,6 +591,102 @@ class Cluster(FaultVerbs):
         with self._explained():
             self._world.start_nodes()
 
+    # -- exploring ------------------------------------------------------------------------------------
+
+    def explore(self, depth: int | None = None, **options: Any) -> Exploration:
+        """Visit every state that the cluster can reach from here: every order of events, not one.
+
+        Time is gone: messages arrive in any order (or each link's in its own, with ``Network(fifo=True)``), timers go
+        off in any order that their spans allow, and every choice of a handler is made both ways. The cluster itself
+        does not move. A workload that still runs, planned faults and the like cannot be branched on: explore before
+        them, or ask what clients do by ``calls``.
+
+        Parameters
+        ----------
+        depth : int, optional
+            The longest path, in states.
+        faults : Budget
+            What may go wrong, and how often. Nothing by default.
+        calls : mapping of str to list
+            What clients ask: for a node, its calls, in the words of :meth:`call`; the next one is asked as soon as the
+            one before it is answered, or any time later.
+        timing : {"asynchronous", "synchronous"}
+            Whether a timer may go off while messages are under way, or only when all have arrived: timeouts that are
+            longer than any delay.
+        messages : {"bag", "set", "fifo"}, optional
+            Whether equal messages under way count, or are one, or every link keeps its order; as the network does it by
+            default.
+        partial_sends : bool, optional
+            Whether a crash may take with it any of what the node has sent and what has not arrived: a process that dies
+            in the middle of a broadcast. By default if timing is synchronous.
+        mending : bool
+            Whether crashed nodes are sure to come up again, and cuts to heal: matters for what comes eventually.
+        crashable, partitionable : list of str, optional
+            Whom crashes and partitions may hit; all nodes by default.
+        history : bool
+            Whether states remember in which order operations were asked and answered: for properties that look at
+            ``view.history``.
+        clock : {"refused", "frozen"}
+            What a handler gets that reads its clock: an error, because an exploration cannot branch on it; or a clock
+            that stands still.
+        **options
+            As for :func:`distlab.explore`: ``invariants, always, sometimes, eventually, max_states, symmetry, ...``.
+            Predicates get a :class:`View` of the cluster.
+
+        Returns
+        -------
+        Exploration
+            Its counterexamples replay as clusters.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> cluster = dl.Cluster.of({"a": {"echo": {}}, "b": {"echo": {}}})
+        >>> found = cluster.explore(calls={"a": [{"echo": {"ping": {"to": "b", "count": 2}}}]})
+        >>> found.distinct, found.complete
+        (6, True)
+        """
+        from .explore import explore
+
+        if depth is not None:
+            options["max_depth"] = depth
+        return explore(self, **options)
+
+    def replay(
+        self,
+        steps: Iterable[Any],
+        *,
+        calls: Mapping[str, Sequence[Any]] | None = None,
+        strict: bool = True,
+        invariants: bool | Iterable[str] = False,
+        always: Mapping[str, Callable[[Any], object]] | None = None,
+    ) -> Self:
+        """A fork that has made the steps of a counterexample, in manual mode and with a full trace.
+
+        Parameters
+        ----------
+        steps : iterable
+            The steps, as data: :attr:`Counterexample.actions`.
+        calls : mapping of str to list, optional
+            The calls that :meth:`explore` was given.
+        strict : bool
+            Whether a step that is not possible is an error; otherwise the fork stands where it was to happen.
+        invariants : bool or list of str
+            The protocols' invariants to watch on the way.
+        always : mapping of str to callable
+            Predicates of the fork itself, looked at after every step.
+
+        Raises
+        ------
+        InvariantViolation, PropertyViolation
+            If an invariant or a predicate does not hold.
+        StepImpossible
+            If a step is not possible, and ``strict``.
+        """
+        from .exploring import replay
+
+        return cast("Self", replay(self, list(steps), calls, strict, invariants, always or {}))
+
     # -- the rest -------------------------------------------------------------------------------------
 
     def _known(self, node: Any) -> str:
@@ -639,10 +745,14 @@ def load(source: bytes | str | os.PathLike[str], nodes: Sequence[type] = ()) -> 
     True
     """
     from .raft import Raft
+    from .three_phase_commit import ThreePhaseCommit
+    from .transactions import Transactions
+    from .two_phase_commit import TwoPhaseCommit
 
     cluster = Cluster.load_from(source, nodes)
-    if any(Raft._is_server(cluster, name) for name in cluster.nodes):
-        return Raft.load_from(source, nodes)
+    for facade in (Raft, Transactions, TwoPhaseCommit, ThreePhaseCommit):
+        if facade._is_saved(cluster):
+            return facade.load_from(source, nodes)
     return cluster
 
 

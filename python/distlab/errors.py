@@ -24,8 +24,12 @@ __all__ = [
     "ManualModeError",
     "ParameterError",
     "ParameterTypeError",
+    "PropertyViolation",
     "SaveFileError",
     "SerializationError",
+    "SpecError",
+    "StepImpossible",
+    "UnexplorableError",
     "UnknownNode",
 ]
 
@@ -332,3 +336,111 @@ class ConsistencyViolation(DistlabError):
         if part is not None and len(part) <= 20:
             lines += [f"  {part[row].process}: {part.describe(row)}" for row in range(len(part))]
         return "\n".join(lines)
+
+
+class SpecError(DistlabError, TypeError):
+    """A specification written in Python that does not keep the rules of :class:`distlab.Spec`.
+
+    Attributes
+    ----------
+    spec : str
+        The name of its class.
+    problem : str
+        What is wrong, in words.
+    state : object
+        The state it was looked at in; None if that does not matter.
+    action : object
+        The name of the action that did it; None if that does not matter.
+    """
+
+    __module__ = "distlab"
+
+    def __init__(self, spec: str, problem: str = "", state: Any = None, action: Any = None) -> None:
+        super().__init__(spec, problem, state, action)
+        self.spec = spec
+        self.problem = problem
+        self.state = state
+        self.action = action
+
+    def __str__(self) -> str:
+        at = "" if self.state is None else f" (at the state {_short.repr(self.state)})"
+        return f"{self.spec}: {self.problem}{at}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.spec, self.problem, _portable(self.state), _portable(self.action))
+
+
+class UnexplorableError(DistlabError, ValueError):
+    """Something that an exploration cannot branch on: its outcomes are too many, or hang on a clock.
+
+    Attributes
+    ----------
+    detail : str
+        What it is, where, and what to do instead.
+    """
+
+    __module__ = "distlab"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class StepImpossible(DistlabError, ValueError):
+    """A step of a path that is not possible where it should happen.
+
+    Attributes
+    ----------
+    index : int
+        Which step, from 0 on.
+    step : object
+        What should have happened.
+    possible : list
+        What could have happened instead, where that is known.
+    why : str
+        Why it is not possible, where that is known.
+    """
+
+    __module__ = "distlab"
+
+    def __init__(self, index: int, step: Any = None, possible: Any = (), why: str = "") -> None:
+        super().__init__(index, step, possible, why)
+        self.index = index
+        self.step = step
+        self.possible = list(possible)
+        self.why = why
+
+    def __str__(self) -> str:
+        could = ", ".join(_short.repr(it) for it in self.possible[:12]) + (", ..." if len(self.possible) > 12 else "")
+        why = self.why or f"possible: {could or 'nothing'}"
+        return f"step {self.index}, {_short.repr(self.step)}, is not possible: {why}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.index, _portable(self.step), _portable(self.possible), self.why)
+
+
+class PropertyViolation(DistlabError, AssertionError):
+    """A property does not hold in all that was explored.
+
+    Attributes
+    ----------
+    property : str
+        Its name.
+    counterexample : Counterexample or None
+        The way to where it fails; None for a ``sometimes`` that no state fulfils.
+    """
+
+    __module__ = "distlab"
+
+    def __init__(self, name: str, counterexample: Any = None) -> None:
+        super().__init__(name, counterexample)
+        self.property = name
+        self.counterexample = counterexample
+
+    def __str__(self) -> str:
+        if self.counterexample is None:
+            return f"{self.property}: no state fulfils it"
+        return str(self.counterexample)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.property, _portable(self.counterexample))

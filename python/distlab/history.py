@@ -105,10 +105,17 @@ class History:
             for node, lane in zip(nodes.tolist(), numbered, strict=True)
         ]
         pick = {name: [raw[name][i] for i in keep.tolist()] for name in ("key", "argument", "result")}
+        kinds = [raw["kinds"][code] for code in raw["kind"][keep].tolist()]
+        for row, kind in enumerate(kinds):
+            # What a transaction was asked for gives way to what it did, once that is known.
+            if kind == "txn":
+                done = pick["result"][row]
+                pick["argument"][row] = [tuple(it) for it in (pick["argument"][row] if done is None else done)]
+                pick["result"][row] = None
         return cls(
             {
                 "process": names,
-                "kind": [raw["kinds"][code] for code in raw["kind"][keep].tolist()],
+                "kind": kinds,
                 **pick,
                 "status": status,
                 "invoked": invoked,

@@ -250,7 +250,11 @@ class Raft(Cluster):
 
     @staticmethod
     def _is_server(cluster: Cluster, name: str) -> bool:
-        return "role" in cluster.status(name)
+        return "voted_for" in cluster.status(name)
+
+    @classmethod
+    def _is_saved(cls, cluster: Cluster) -> bool:
+        return any(cls._is_server(cluster, name) for name in cluster.nodes)
 
     def _restore(self) -> None:
         names = self._world.names

@@ -15,6 +15,8 @@ Duration = float | str | timedelta
 SECOND = 1_000_000_000
 """A second in nanoseconds: what the core counts in."""
 
+_SIZES = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+
 
 def seconds(nanos: int) -> float:
     """Nanoseconds as float seconds."""
@@ -76,6 +78,25 @@ def count(value: int, parameter: str, *, least: int = 1) -> int:
     if value < least:
         raise ParameterError(parameter, value, allowed)
     return value
+
+
+def size(value: int | str, parameter: str) -> int:
+    """A number of bytes above zero, or text such as ``"500MB"``, in bytes."""
+    allowed = 'a number of bytes above 0, or text such as "500MB"'
+    if isinstance(value, str):
+        digits = value.strip().rstrip("kMGiB").strip()
+        unit = value.strip()[len(digits) :].strip()
+        try:
+            found = float(digits) * _SIZES[unit]
+        except (ValueError, KeyError):
+            raise ParameterError(parameter, value, allowed) from None
+    elif isinstance(value, bool) or not isinstance(value, int | float):
+        raise ParameterTypeError(parameter, value, allowed)
+    else:
+        found = value
+    if not 0 < found < 2**63:
+        raise ParameterError(parameter, value, allowed)
+    return int(found)
 
 
 def names(value: int | Sequence[str], parameter: str, prefix: str = "n") -> list[str]:

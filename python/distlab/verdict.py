@@ -40,8 +40,6 @@ MODELS = (
 )
 """The names of all models. Other words are understood too: ``fifo`` is ``pram``, ``si`` ``snapshot-isolation``."""
 
-_SIZES = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-
 
 class Edge(NamedTuple):
     """A step of a cycle: an operation that must come before another one, and why."""
@@ -258,25 +256,7 @@ def _budget(time_limit: Any, states: Any, memory: Any) -> tuple[float | None, in
         raise ParameterTypeError("states", states, "a whole number above 0, or None")
     if states is not None and states <= 0:
         raise ParameterError("states", states, "a whole number above 0, or None")
-    return limit, _bytes(memory)
-
-
-def _bytes(memory: Any) -> int:
-    allowed = 'a number of bytes above 0, or text such as "500MB"'
-    if isinstance(memory, str):
-        digits = memory.strip().rstrip("kMGiB").strip()
-        unit = memory.strip()[len(digits) :].strip()
-        try:
-            found = float(digits) * _SIZES[unit]
-        except (ValueError, KeyError):
-            raise ParameterError("memory", memory, allowed) from None
-    elif isinstance(memory, bool) or not isinstance(memory, int | float):
-        raise ParameterTypeError("memory", memory, allowed)
-    else:
-        found = memory
-    if not 0 < found < 2**63:
-        raise ParameterError("memory", memory, allowed)
-    return int(found)
+    return limit, units.size(memory, "memory")
 
 
 def _name(model: Any) -> str:

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use pyo3::prelude::*;
 
 use super::bridge::Names;
-use crate::sim::Error;
+use crate::sim::{Error, Invalid};
 
 /// The classes as Rust types; each is looked up in Python when first raised.
 pub mod class {
@@ -24,6 +24,9 @@ pub mod class {
     import_exception!(distlab.errors, ParameterTypeError);
     import_exception!(distlab.errors, SaveFileError);
     import_exception!(distlab.errors, SerializationError);
+    import_exception!(distlab.errors, SpecError);
+    import_exception!(distlab.errors, StepImpossible);
+    import_exception!(distlab.errors, UnexplorableError);
     import_exception!(distlab.errors, UnknownNode);
 }
 
@@ -41,9 +44,7 @@ pub fn bad_type(parameter: &str, value: &Bound<'_, PyAny>, allowed: impl Display
 pub fn from_engine(py: Python<'_>, error: &Error, names: &Names) -> PyErr {
     let name = |id| names.get(id).map(|it| it.clone_ref(py));
     match error {
-        Error::Parameter(it) => {
-            class::ParameterError::new_err((it.parameter.clone(), number_or_text(py, &it.value), it.allowed))
-        }
+        Error::Parameter(it) => from_invalid(py, it),
         Error::UnknownNode { id, .. } => {
             let known: Vec<_> = names.all().iter().map(|it| it.clone_ref(py)).collect();
             class::UnknownNode::new_err((*id, known))
@@ -66,6 +67,11 @@ pub fn from_engine(py: Python<'_>, error: &Error, names: &Names) -> PyErr {
         Error::Budget { what, .. } => class::BudgetExceeded::new_err((what.clone(), error.to_string())),
         Error::Manual => class::ManualModeError::new_err(error.to_string()),
     }
+}
+
+/// A parameter outside of what is allowed.
+pub fn from_invalid(py: Python<'_>, it: &Invalid) -> PyErr {
+    class::ParameterError::new_err((it.parameter.clone(), number_or_text(py, &it.value), it.allowed))
 }
 
 /// The engine keeps the value it complains about as text.

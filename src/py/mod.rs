@@ -4,10 +4,12 @@ mod bridge;
 mod context;
 mod duration;
 mod errors;
+mod explore;
 mod fault;
 mod history;
 mod node;
 mod plain;
+mod shown;
 mod value;
 mod world;
 
@@ -41,7 +43,10 @@ fn core_module(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<history::PyHistory>()?;
     m.add_class::<world::PyWorld>()?;
     m.add_class::<context::Context>()?;
+    m.add_class::<explore::view::PyView>()?;
     m.add_function(wrap_pyfunction!(nanoseconds, m)?)?;
     m.add_function(wrap_pyfunction!(encode, m)?)?;
-    m.add_function(wrap_pyfunction!(decode, m)?)
+    m.add_function(wrap_pyfunction!(decode, m)?)?;
+    m.add_function(wrap_pyfunction!(explore::explore_named, m)?)?;
+    m.add_function(wrap_pyfunction!(explore::explore_spec, m)?)
 }

@@ -11,6 +11,7 @@ matplotlib is imported by the first call that draws: ``pip install 'distlab[plot
 - :func:`spacetime`: who said what to whom, message by message;
 - :func:`history_intervals`, :func:`verdict`, :func:`transaction_cycle`, :func:`ladder`: whether a history is
   consistent, and why;
+- :func:`exploration`, :func:`state_graph`, :func:`behavior`: what an exploration visited, and a counterexample;
 - :func:`election_figure`: how long a cluster is without a leader, against published results.
 """
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 from ._columns import FaultInterval, fault_intervals, role_changes
 from ._elections import RAFT_FIGURE_16_RANDOMNESS, RAFT_FIGURE_16_TIMEOUT, election_figure
+from ._exploration import TooManyStates, behavior, exploration, state_graph
 from ._history import history_intervals, ladder, transaction_cycle, verdict
 from ._load import latency_cdf, latency_series, throughput
 from ._spacetime import TooManyArrows, spacetime
@@ -30,7 +32,10 @@ __all__ = [
     "FaultInterval",
     "MissingExtra",
     "TooManyArrows",
+    "TooManyStates",
+    "behavior",
     "election_figure",
+    "exploration",
     "fault_intervals",
     "history_intervals",
     "ladder",
@@ -38,6 +43,7 @@ __all__ = [
     "latency_series",
     "role_changes",
     "spacetime",
+    "state_graph",
     "throughput",
     "timeline",
     "transaction_cycle",

@@ -6,11 +6,13 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::engine::Inner;
-use crate::py::actor::Call;
+use crate::py::actor::{Actor, Call};
+use crate::py::bridge::Names;
 use crate::py::node::terms;
 use crate::py::plain::Plain;
+use crate::py::shown;
 use crate::py::value::object;
-use crate::sim::{NO_LOAD, NOBODY, NodeId, Outcome, Row, RowKind, Trial};
+use crate::sim::{History, NO_LOAD, NOBODY, NodeId, Outcome, Row, RowKind, Trial};
 
 /// A node as a column shows it: its index; -1 for none.
 fn index(node: NodeId) -> i32 {
@@ -61,8 +63,12 @@ impl<K: Ord + Clone> Numbers<K> {
 }
 
 /// Every operation from the `start`-th.
-pub fn history<'py>(py: Python<'py>, inner: &Inner, start: usize) -> PyResult<Bound<'py, PyDict>> {
-    let history = inner.world.history();
+pub fn history<'py>(
+    py: Python<'py>,
+    names: &Names,
+    history: &History<Actor>,
+    start: usize,
+) -> PyResult<Bound<'py, PyDict>> {
     let ops = || history.ops().iter_from(start);
     let (mut processes, mut kinds) = (Numbers { of: BTreeMap::new() }, Numbers { of: BTreeMap::new() });
     let process: Vec<_> =
@@ -81,7 +87,7 @@ pub fn history<'py>(py: Python<'py>, inner: &Inner, start: usize) -> PyResult<Bo
         if let Call::Theirs(call) = &op.call {
             // What a user's node was asked and answered may be more than a value of a history can be.
             argument.push(argument_of(py, call)?);
-            result.push(op.reply().map(|it| inner.show_reply(py, it)).transpose()?.into_pyobject(py)?);
+            result.push(op.reply().map(|it| shown::reply(py, names, it)).transpose()?.into_pyobject(py)?);
         } else {
             argument.push(object(py, &described.argument)?);
             result.push(object(py, &described.result)?);
@@ -103,7 +109,7 @@ pub fn history<'py>(py: Python<'py>, inner: &Inner, start: usize) -> PyResult<Bo
     columns.set_item("key", PyList::new(py, key)?)?;
     columns.set_item("argument", PyList::new(py, argument)?)?;
     columns.set_item("result", PyList::new(py, result)?)?;
-    columns.set_item("nodes", PyList::new(py, inner.scene.names.all())?)?;
+    columns.set_item("nodes", PyList::new(py, names.all())?)?;
     Ok(columns)
 }
 

@@ -5,12 +5,13 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use super::engine::Inner;
-use crate::py::actor::{Actor, Call, Disk, Msg, Reply, Timer};
-use crate::py::bridge::{from_python, to_python};
+use crate::py::actor::{Actor, Call, Disk, Msg, Timer};
+use crate::py::bridge::from_python;
 use crate::py::errors::class::HandlerError;
 use crate::py::errors::{bad_type, bad_value};
 use crate::py::node::PyNode;
 use crate::py::plain::Plain;
+use crate::py::shown;
 use crate::sim::{Input, NodeId, Op, Outcome, Pending, PendingKind, Plan, Time, Whole, label};
 
 type Object<'py> = Bound<'py, PyAny>;
@@ -130,48 +131,8 @@ impl Inner {
 
     /// A node's state and disk.
     pub fn show_node<'py>(&self, py: Python<'py>, node: NodeId) -> PyResult<(Object<'py>, Object<'py>)> {
-        let names = Some(&self.scene.names);
-        let node = self.world.node(node);
-        let state = match node.state() {
-            None => py.None().into_bound(py),
-            Some(Actor::Ours(state)) => to_python(py, names, state)?,
-            Some(Actor::Theirs(state)) => state.attributes(py)?.into_any(),
-        };
-        let disk = match node.disk() {
-            Disk::Blank => py.None().into_bound(py),
-            Disk::Ours(disk) => to_python(py, names, disk)?,
-            Disk::Theirs(disk) => disk.0.decode(py)?,
-        };
-        Ok((state, disk))
-    }
-
-    fn show_msg<'py>(&self, py: Python<'py>, msg: &Msg) -> PyResult<Object<'py>> {
-        match msg {
-            Msg::Ours(msg) => to_python(py, Some(&self.scene.names), msg),
-            Msg::Theirs(msg) => msg.decode(py),
-        }
-    }
-
-    fn show_call<'py>(&self, py: Python<'py>, call: &Call) -> PyResult<Object<'py>> {
-        match call {
-            Call::Ours(call) => to_python(py, Some(&self.scene.names), call),
-            Call::Theirs(call) => call.decode(py),
-        }
-    }
-
-    fn show_timer<'py>(&self, py: Python<'py>, timer: &Timer) -> PyResult<Object<'py>> {
-        match timer {
-            Timer::Ours(timer) => to_python(py, Some(&self.scene.names), timer),
-            Timer::Theirs(timer) => timer.decode(py),
-        }
-    }
-
-    pub fn show_reply<'py>(&self, py: Python<'py>, reply: &Reply) -> PyResult<Object<'py>> {
-        match reply {
-            Reply::Ours(reply) => to_python(py, Some(&self.scene.names), reply),
-            Reply::Theirs(reply) => reply.value.decode(py),
-            Reply::Foreign => Ok(PyString::intern(py, "foreign").into_any()),
-        }
+        let (names, node) = (&self.scene.names, self.world.node(node));
+        Ok((shown::state(py, names, node.state())?, shown::disk(py, names, node.disk())?))
     }
 
     /// An operation.
@@ -185,8 +146,8 @@ impl Inner {
         shown.set_item("id", id)?;
         shown.set_item("node", self.scene.names.get(op.node))?;
         shown.set_item("load", (op.load != crate::sim::NO_LOAD).then_some(op.load))?;
-        shown.set_item("call", self.show_call(py, &op.call)?)?;
-        shown.set_item("reply", op.reply().map(|it| self.show_reply(py, it)).transpose()?)?;
+        shown.set_item("call", shown::call(py, &self.scene.names, &op.call)?)?;
+        shown.set_item("reply", op.reply().map(|it| shown::reply(py, &self.scene.names, it)).transpose()?)?;
         shown.set_item("outcome", outcome)?;
         shown.set_item("called_ns", op.called_at)?;
         shown.set_item("replied_ns", op.answer.as_ref().map(|(at, _)| *at))?;
@@ -209,9 +170,9 @@ impl Inner {
         };
         let content = match what {
             _ if !payload => None,
-            What::Msg(_, msg) => Some(self.show_msg(py, msg)?),
-            What::Timer(timer) => Some(self.show_timer(py, timer)?),
-            What::Call(call) => Some(self.show_call(py, call)?),
+            What::Msg(_, msg) => Some(shown::msg(py, &self.scene.names, msg)?),
+            What::Timer(timer) => Some(shown::timer(py, &self.scene.names, timer)?),
+            What::Call(call) => Some(shown::call(py, &self.scene.names, call)?),
             What::Named(_) => None,
         };
         let shown = PyDict::new(py);

@@ -7,6 +7,7 @@ mod save;
 
 use std::collections::BTreeSet;
 
+use parking_lot::MutexGuard;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyString};
 
@@ -14,18 +15,27 @@ use super::actor::{Actor, Watch};
 use super::bridge::{from_python, to_python};
 use super::context::Scene;
 use super::errors::{bad_type, bad_value, from_engine};
+use super::explore;
 use super::fault;
 use super::node::allow;
 use crate::sim::workload::Workload;
 use crate::sim::{Config, Fault, Invariants, Monitor, Nemesis, NodeId, OpId, Protocol, Time, World, trials};
+pub use columns::history;
 use engine::Engine;
-pub use engine::guarded;
+pub use engine::{Inner, guarded};
 
 /// A deterministic world of nodes.
 #[pyclass(frozen, module = "distlab._core", name = "World")]
 pub struct PyWorld(Engine);
 
 type Object<'py> = Bound<'py, PyAny>;
+
+impl PyWorld {
+    /// The world, with what Python needs around it, for as long as nobody else may touch it.
+    pub fn inner(&self) -> PyResult<MutexGuard<'_, Inner>> {
+        self.0.open()
+    }
+}
 
 #[pymethods]
 impl PyWorld {
@@ -342,7 +352,8 @@ impl PyWorld {
 
     #[pyo3(signature = (start = 0))]
     fn history<'py>(&self, py: Python<'py>, start: usize) -> PyResult<Bound<'py, PyDict>> {
-        columns::history(py, &*self.0.open()?, start)
+        let inner = self.0.open()?;
+        columns::history(py, &inner.scene.names, inner.world.history(), start)
     }
 
     #[pyo3(signature = (seed = None))]
@@ -356,6 +367,26 @@ impl PyWorld {
             world.reseed(seed);
         }
         Ok(Self(Engine::new(world, inner.scene.copy(py)?, inner.theirs)))
+    }
+
+    #[pyo3(signature = (setup, claims, settings, progress = None))]
+    fn explore<'py>(
+        &self,
+        py: Python<'py>,
+        setup: &Bound<'py, PyDict>,
+        claims: Vec<(String, String, Py<PyAny>)>,
+        settings: &Object<'py>,
+        progress: Option<&Object<'py>>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        explore::world::explore(py, self, setup, &claims, settings, progress)
+    }
+
+    fn begin_replay(&self, calls: &Object<'_>) -> PyResult<()> {
+        explore::replay::begin(calls.py(), &mut *self.inner()?, calls)
+    }
+
+    fn replay(&self, step: &Object<'_>, index: usize) -> PyResult<()> {
+        explore::replay::step(step.py(), &mut *self.inner()?, step, index)
     }
 
     #[pyo3(signature = (seeds, until_note, deadline_ns, faults = Vec::new(), messages = Vec::new()))]

@@ -1,0 +1,59 @@
+//! What nodes say, keep and answer, as Python sees it: of our own protocols as data, of a user's node the value itself.
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use super::actor::{Actor, Call, Disk, Msg, Reply, Timer};
+use super::bridge::{Names, to_python};
+
+type Object<'py> = Bound<'py, PyAny>;
+
+/// A message.
+pub fn msg<'py>(py: Python<'py>, names: &Names, msg: &Msg) -> PyResult<Object<'py>> {
+    match msg {
+        Msg::Ours(msg) => to_python(py, Some(names), msg),
+        Msg::Theirs(msg) => msg.decode(py),
+    }
+}
+
+/// A question.
+pub fn call<'py>(py: Python<'py>, names: &Names, call: &Call) -> PyResult<Object<'py>> {
+    match call {
+        Call::Ours(call) => to_python(py, Some(names), call),
+        Call::Theirs(call) => call.decode(py),
+    }
+}
+
+/// A timer.
+pub fn timer<'py>(py: Python<'py>, names: &Names, timer: &Timer) -> PyResult<Object<'py>> {
+    match timer {
+        Timer::Ours(timer) => to_python(py, Some(names), timer),
+        Timer::Theirs(timer) => timer.decode(py),
+    }
+}
+
+/// An answer.
+pub fn reply<'py>(py: Python<'py>, names: &Names, reply: &Reply) -> PyResult<Object<'py>> {
+    match reply {
+        Reply::Ours(reply) => to_python(py, Some(names), reply),
+        Reply::Theirs(reply) => reply.value.decode(py),
+        Reply::Foreign => Ok(PyString::intern(py, "foreign").into_any()),
+    }
+}
+
+/// A live state; None of a node that is down.
+pub fn state<'py>(py: Python<'py>, names: &Names, state: Option<&Actor>) -> PyResult<Object<'py>> {
+    match state {
+        None => Ok(py.None().into_bound(py)),
+        Some(Actor::Ours(state)) => to_python(py, Some(names), state),
+        Some(Actor::Theirs(state)) => Ok(state.attributes(py)?.into_any()),
+    }
+}
+
+/// What is on a disk.
+pub fn disk<'py>(py: Python<'py>, names: &Names, disk: &Disk) -> PyResult<Object<'py>> {
+    match disk {
+        Disk::Blank => Ok(py.None().into_bound(py)),
+        Disk::Ours(disk) => to_python(py, Some(names), disk),
+        Disk::Theirs(disk) => disk.0.decode(py),
+    }
+}
