@@ -143,6 +143,7 @@ class Cluster(FaultVerbs):
         self._world = World(_config(seed, network, disk, service, trace, manual, limits))
         self._agenda: list[tuple[int, int, Callable[[Any], object]]] = []
         self._planned = 0
+        self._steps: list[int] = []  # of a replay: how many rows the trace had before the first step, and after each
         self._join(nodes)
         if check_invariants is not False:
             self.watch(check_invariants)
@@ -472,7 +473,7 @@ class Cluster(FaultVerbs):
         saved = source if isinstance(source, bytes) else Path(source).read_bytes()
         cluster = object.__new__(cls)
         cluster._world = World.load(saved, nodes)
-        cluster._agenda, cluster._planned = [], 0
+        cluster._agenda, cluster._planned, cluster._steps = [], 0, []
         cluster._restore()
         return cluster
 

@@ -222,7 +222,10 @@ class Counterexample:
         if not self._is_cluster:
             return behavior(self, ax, **options)
         cluster = self.replay()
-        drawn = spacetime(_by_steps(cluster.trace.columns), ax=ax, **{"seed": cluster.seed, **options})
+        begun = len(self.before)
+        rows = _by_steps(cluster.trace.columns, cluster._steps[begun:])
+        usual = {"seed": cluster.seed, "window": (0.0, len(self.actions) + 0.9)}
+        drawn = spacetime(rows, ax=ax, **{**usual, **options})
         drawn.set_xlabel("step")
         return drawn
 
@@ -325,16 +328,17 @@ def unpacked(text: str) -> bytes:
     return zlib.decompress(base64.b85decode(text))
 
 
-_BEGIN = ("start", "deliver", "timer", "call", "sync", "crash", "fault")
-
-
-def _by_steps(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """A trace in which every row has the number of its step for its time."""
+def _by_steps(columns: Mapping[str, Any], ends: Sequence[int]) -> dict[str, Any]:
+    """A trace in which every row has the number of its step for its time; 0: before the first."""
+    rows = np.arange(len(columns["kind"]))
+    step = np.searchsorted(np.asarray(ends), rows, side="right").astype(np.float64)
     kinds = list(columns["kinds"])
-    begins = np.isin(columns["kind"], [kinds.index(it) for it in _BEGIN])
-    lost = np.array([kinds.index("drop")])
-    step = np.cumsum(begins).astype(np.float64)
-    step[np.isin(columns["kind"], lost)] += 0.4  # what is lost between two steps is lost after the first
+    sent = {
+        it: step[row] for row, it in enumerate(columns["id"].tolist()) if columns["kind"][row] == kinds.index("send")
+    }
+    for row in np.flatnonzero(columns["kind"] == kinds.index("drop")):
+        if sent.get(int(columns["id"][row])) == step[row]:
+            step[row] += 0.4  # lost on the way, at once
     return {**columns, "time": step}
 
 
@@ -360,7 +364,7 @@ def _step(step: Any) -> str:
         "crash": "{node} crashes",
         "recover": "{node} recovers",
         "drop": "{msg} from {from} to {to} is lost",
-        "duplicate": "{msg} from {from} to {to} is doubled",
+        "duplicate": "{to} gets {msg} from {from}, and will once more",
         "cut": "the network falls apart: {groups}",
         "heal": "the network heals",
     }

@@ -87,6 +87,7 @@ def replay(
     if invariants is not False:
         fork.watch(invariants)
     fork._world.begin_replay(list(_calls(cluster, calls)))
+    fork._steps = [len(fork._world.trace()["kind"])]
     for index, step in enumerate(steps):
         with fork._explained():
             try:
@@ -95,6 +96,7 @@ def replay(
                 if strict:
                     raise
                 break
+        fork._steps.append(len(fork._world.trace()["kind"]))
         for name, predicate in always.items():
             if not predicate(fork):
                 raise PropertyViolation(name, _so_far(cluster, name, steps[: index + 1], calls))
