@@ -394,12 +394,21 @@ fn repository() -> Vec<File> {
             if path.is_dir() {
                 folders.push(path);
             } else if let Ok(text) = fs::read_to_string(&path) {
-                files.push(File { path: name, text });
+                files.push(File { text: written(&name, text), path: name });
             }
         }
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     files
+}
+
+/// What somebody wrote in a file: of a notebook not the pictures, whose encoding may spell anything.
+fn written(name: &str, text: String) -> String {
+    if !name.ends_with(".ipynb") {
+        return text;
+    }
+    let lines = text.lines().map(|line| if line.contains("\"image/png\":") { "" } else { line });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// What tools make (its contents are theirs), and data that came from elsewhere.
