@@ -321,7 +321,8 @@ def explore(
         the same whatever the number.
     symmetry : bool, or groups of nodes
         Whether states count as one that differ only in the names of things that are alike: for a specification, by its
-        own ``representative(state)``; for a cluster, the groups of nodes that are alike.
+        own ``representative(state)``; for a cluster, the groups of nodes that are alike: that differ in nothing but
+        their names, and that no other node is set up to know in an order.
     reduction : bool
         Whether to try only one order of actions where no property can tell (partial-order reduction). Off by itself
         where that would not be sound.

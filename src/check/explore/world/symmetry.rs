@@ -128,6 +128,11 @@ impl<P: Protocol, J: Judge<P>> Worlds<P, J> {
     }
 
     fn not_alike(&self, one: NodeId, other: NodeId) -> Error {
+        if one == other {
+            let value = format!("a group that {} knows in an order", self.names[one.index()]);
+            let allowed = "groups of nodes that the others name in no order: in sets, not in lists";
+            return Error::parameter("symmetry", value, allowed);
+        }
         let names = format!("{} and {}", self.names[one.index()], self.names[other.index()]);
         let allowed = "groups of nodes that differ in nothing but their names";
         Error::parameter("symmetry", format!("a group with {names}"), allowed)
