@@ -180,11 +180,9 @@ def test_three_phase_commit_splits_under_partition():
 
 def test_aborting_after_a_missing_acknowledgement_splits():
     """The notes' rule, against Skeen's: a participant that got the pre-commit may have committed with the others."""
-    faults = dl.Budget(crashes=2, recoveries=0)
-    options = {"timing": "synchronous", "faults": faults, "crashable": SERVERS}
+    options = {"timing": "synchronous", "faults": dl.Budget(crashes=2, recoveries=0), "crashable": SERVERS}
     assert commitment(dl.ThreePhaseCommit).explore(**options).ok
-    split = commitment(dl.ThreePhaseCommit, abort_on_missing_ack=True)
-    found = split.explore(timing="synchronous", faults=dl.Budget(crashes=2, partitions=1), crashable=SERVERS)
+    found = commitment(dl.ThreePhaseCommit, abort_on_missing_ack=True).explore(**options)
     assert found.violation.property == "Agreement"
 
 
