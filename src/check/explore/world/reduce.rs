@@ -41,7 +41,7 @@ use crate::sim::{NodeId, Protocol};
 /// The most nodes: a set of them is one word.
 const MOST_NODES: usize = 64;
 /// The most pairs of a situation and an input that are tried.
-const MOST_TRIES: usize = 20_000;
+const MOST_TRIES: usize = 4_000;
 
 /// Of each situation of a node, by number, to which nodes it may ever send: a set.
 pub(super) type Reach = Vec<u64>;
