@@ -232,6 +232,11 @@ def test_what_cannot_be_branched_on_is_refused():
         paused.explore()
 
 
+def test_nodes_written_in_python_are_not_known_to_be_alike():
+    with pytest.raises(dl.UnexplorableError, match="symmetry"):
+        locked().explore(calls=BOTH, symmetry=[["a", "b"]])
+
+
 def test_wrong_calls():
     cluster = echoes()
     for wrong, error, words in [
