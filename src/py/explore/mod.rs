@@ -28,7 +28,7 @@ pub fn explore_spec<'py>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let settings: Settings = from_python(settings, None, "settings")?;
     let spec = PySpec::new(parts)?;
-    let ran = run(py, &spec, &settings, progress, Lock::Kept)?;
+    let ran = run(py, &spec, &settings, progress, Lock::Kept, || 0)?;
     let found = ran.result.map_err(|failed| failed.error)?;
     show::report(py, &spec, &spec, &found, ran.timed_out)
 }

@@ -43,7 +43,7 @@ impl<'py> Visitor for Explore<'_, 'py> {
     type Out = PyResult<Bound<'py, PyDict>>;
     fn visit<S: Spec>(self, spec: &S) -> Self::Out {
         let Self { py, settings, progress } = self;
-        let ran = run(py, spec, settings, progress, Lock::Released)?;
+        let ran = run(py, spec, settings, progress, Lock::Released, || 0)?;
         let found = ran.result.unwrap_or_else(|Failed { error, .. }: Failed<S>| {
             let never: Infallible = error;
             match never {}

@@ -28,15 +28,19 @@ pub struct Ran<M: Model> {
     pub result: Result<Report<M>, Failed<M>>,
     /// Whether it was the time that ran out.
     pub timed_out: bool,
+    /// Whether what the model itself remembers has outgrown the limit of memory.
+    pub outgrown: bool,
 }
 
-/// Explores; `progress(distinct, generated, depth, frontier, memory_bytes)` is called now and then.
+/// Explores; `progress(distinct, generated, depth, frontier, memory_bytes)` is called now and then. What the model itself
+/// remembers counts against the limit of memory.
 pub fn run<M: Model>(
     py: Python<'_>,
     model: &M,
     settings: &Settings,
     progress: Option<&Bound<'_, PyAny>>,
     lock: Lock,
+    remembered_bytes: impl Fn() -> u64 + Sync,
 ) -> PyResult<Ran<M>> {
     let options = settings.options();
     options.check().map_err(|it| from_invalid(py, &it))?;
@@ -50,14 +54,22 @@ pub fn run<M: Model>(
         raised: None,
         timed_out: false,
     };
-    let mut body = || guarded(None, || explore(model, &options, &mut |progress| watch.goes_on(progress)));
+    let mut outgrown = false;
+    let mut body = || {
+        let mut goes_on = |progress: &Progress| {
+            let bytes = progress.memory_bytes.saturating_add(remembered_bytes());
+            outgrown |= bytes > options.limits.memory_bytes;
+            !outgrown && watch.goes_on(progress)
+        };
+        guarded(None, || explore(model, &options, &mut goes_on))
+    };
     let result = match lock {
         Lock::Kept => body(),
         Lock::Released => py.detach(body),
     }?;
     match watch.raised {
         Some(raised) => Err(raised),
-        None => Ok(Ran { result, timed_out: watch.timed_out }),
+        None => Ok(Ran { result, timed_out: watch.timed_out, outgrown }),
     }
 }
 

@@ -11,7 +11,7 @@ use super::settings::Settings;
 use super::show::{self, Show};
 use super::view::{in_view, summary};
 use crate::check::explore::world::{Budget, Clocks, Failure, Judge, Messages, Setup, Timing, View, Worlds};
-use crate::check::explore::{Claim, Counterexample, Failed, Model, Property, Strategy};
+use crate::check::explore::{Claim, Counterexample, Failed, Model, Property, Stopped, Strategy};
 use crate::py::actor::{Actor, Call};
 use crate::py::bridge::from_python;
 use crate::py::context::{Scene, in_scene};
@@ -22,6 +22,11 @@ use crate::py::world::{Inner, PyWorld};
 use crate::sim::{Error, Invariants, NodeId};
 
 type Object<'py> = Bound<'py, PyAny>;
+
+/// What a node's situation takes in the tables of a world, with what comes of its inputs: about, and rather too much.
+const SITUATION_BYTES: u64 = 2_048;
+/// And a message.
+const MESSAGE_BYTES: u64 = 512;
 
 /// What may happen, as Python says it.
 #[derive(Deserialize)]
@@ -155,8 +160,15 @@ pub fn explore<'py>(
     let judge = PyJudge::new(claims, inner.scene.copy(py)?, py);
     let worlds = in_scene(&inner.scene, || Worlds::new(&inner.world, setup, judge))
         .map_err(|error| refused(py, &error, &inner))?;
-    let ran = in_scene(&inner.scene, || run(py, &worlds, &settings, progress, lock))?;
+    let tables = || {
+        let (situations, messages) = worlds.remembered();
+        u64::from(situations) * SITUATION_BYTES + u64::from(messages) * MESSAGE_BYTES
+    };
+    let ran = in_scene(&inner.scene, || run(py, &worlds, &settings, progress, lock, tables))?;
     let mut found = ran.result.map_err(|Failed { error, .. }: Failed<_>| failure(&error))?;
+    if ran.outgrown && found.stopped == Some(Stopped::Cancelled) {
+        found.stopped = Some(Stopped::Memory);
+    }
     if settings.options().strategy != Strategy::BreadthFirst {
         let shrunk = found.counterexamples.iter().map(|it| worlds.shrink(it));
         let shrunk = in_scene(&inner.scene, || shrunk.collect::<Result<Vec<_>, _>>());
