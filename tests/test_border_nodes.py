@@ -518,14 +518,18 @@ def test_a_thousand_runs_leave_nothing_behind() -> None:
         pair.run_until(None)
         pair.fork().save()
 
+    def growth() -> int:
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(300):
+            once()
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0] - before
+
     for _ in range(50):
         once()
     gc.collect()
     tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    for _ in range(300):
-        once()
-    gc.collect()
-    grown = tracemalloc.get_traced_memory()[0] - before
+    # What leaks leaks in every round; what other threads of the test runner happen to keep does not.
+    grown = min(growth() for _ in range(3))
     tracemalloc.stop()
     assert grown < 20_000

@@ -7,13 +7,14 @@ by its name, or by its index. Times and durations are whole nanoseconds here; th
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final, Literal, TypeAlias, TypedDict, final
+from typing import Any, ClassVar, Final, Literal, TypeAlias, TypedDict, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 _Node: TypeAlias = str | int
 _Duration: TypeAlias = float | str | timedelta
+_Vector: TypeAlias = Sequence[int] | Mapping[str, int]
 
 class Operation(TypedDict):
     """One operation."""
@@ -434,3 +435,594 @@ def decode(encoding: bytes) -> Any:
     """The value of an encoding."""
 
 __version__: Final[str]
+
+# --- clocks ---
+
+def lamport_next(counter: int, message: int | None, notes: bool) -> int: ...
+def lamport_relations(a: int, b: int, same_process: bool) -> list[str]: ...
+def vector_next(clock: _Vector, process: int | str, message: _Vector | None) -> _Vector: ...
+def vector_merge(a: _Vector, b: _Vector) -> _Vector: ...
+def vector_relation(a: _Vector, b: _Vector) -> str: ...
+def hybrid_next(
+    clock: tuple[int, int], now: int, message: tuple[int, int] | None, bound: int | None
+) -> tuple[int, int]: ...
+
+# --- happens-before ---
+
+_Pairs: TypeAlias = list[tuple[int, int]]
+
+@final
+class Causality:
+    def __new__(
+        cls,
+        node: NDArray[np.uint32],
+        kind: NDArray[np.uint8],
+        id: NDArray[np.uint64],
+        cause: NDArray[np.uint64],
+        nodes: int,
+        budget_bytes: int,
+    ) -> Causality: ...
+    def events(self) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]: ...
+    @property
+    def unmatched(self) -> int: ...
+    @property
+    def vector_bytes(self) -> int: ...
+    def happen_before(self, a: NDArray[np.uint32], b: NDArray[np.uint32]) -> NDArray[np.bool_]: ...
+    def relation(self, a: int, b: int) -> str: ...
+    def stamps(self, rows: NDArray[np.uint32]) -> NDArray[np.uint32]: ...
+    def past(self, row: int) -> NDArray[np.bool_]: ...
+    def future(self, row: int) -> NDArray[np.bool_]: ...
+    def lamport(self) -> NDArray[np.uint32]: ...
+    def longest_chain(self) -> NDArray[np.int64]: ...
+    def critical_path(self, row: int) -> NDArray[np.int64]: ...
+    def cut_at(self, frontier: NDArray[np.uint32]) -> tuple[_Pairs, _Pairs, _Pairs]: ...
+    def cut_of(self, mask: NDArray[np.bool_]) -> tuple[_Pairs, _Pairs, _Pairs]: ...
+
+# --- hashing: placements of keys ---
+
+_Key: TypeAlias = Any
+
+@final
+class Placement:
+    """Where keys are, by one scheme or another."""
+
+    def nodes(self) -> list[str]:
+        """The names of the servers, by number."""
+
+    def weights(self) -> list[float]:
+        """Their weights."""
+
+    def racks(self) -> list[str | None]:
+        """Their racks."""
+
+    def size_bytes(self) -> int:
+        """What it takes in memory."""
+
+    def lookup(self, key: _Key) -> str:
+        """The server of one key."""
+
+    def lookup_many(self, kind: str, data: Any, width: int) -> NDArray[np.int32]:
+        """The numbers of the servers of many keys."""
+
+    def count(self, kind: str, data: Any, width: int) -> NDArray[np.int64]:
+        """How many of these keys each server holds."""
+
+    def preference_list(self, key: _Key, n: int, racks_apart: bool) -> list[str]:
+        """The first ``n`` different servers from the key on."""
+
+    def preference_lists(self, kind: str, data: Any, width: int, n: int, racks_apart: bool) -> NDArray[np.int32]:
+        """The same for many keys, as numbers, a row each."""
+
+    def add(self, names: Sequence[str], weights: Sequence[float], racks: Sequence[str | None]) -> None:
+        """Servers join."""
+
+    def add_given(
+        self,
+        names: Sequence[str],
+        weights: Sequence[float],
+        racks: Sequence[str | None],
+        tokens: Sequence[Sequence[int]],
+    ) -> None:
+        """Servers join a ring, at positions of their own."""
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Servers leave."""
+
+    def reweight(self, name: str, weight: float) -> None:
+        """A server gets another weight."""
+
+    def points(self) -> tuple[list[int], list[int]]:
+        """All virtual nodes of a ring, in order: positions and numbers of servers."""
+
+    def ranges(self) -> tuple[list[int], list[int], list[int]]:
+        """The ranges of a ring: first and last positions, and numbers of servers."""
+
+    def shares(self) -> NDArray[np.float64]:
+        """Which part of a ring is whose."""
+
+    def ring_settings(self) -> tuple[int, str, int, str]:
+        """Bits, hash, virtual nodes and placement of a ring."""
+
+    def position(self, key: _Key) -> int:
+        """Where a key is on a ring."""
+
+    def tokens(self, name: str) -> list[int]:
+        """The positions of one server's virtual nodes, in the order in which it got them."""
+
+    def table(self) -> NDArray[np.int32]:
+        """The server of each entry of a table."""
+
+    def boundaries(self) -> tuple[list[bytes], list[int], list[int], list[int]]:
+        """Boundaries and owners of ranges of text, and of integers."""
+
+    def place(self, key: _Key) -> str:
+        """Gives a key to a server of a ring with bounded loads."""
+
+    def place_many(self, kind: str, data: Any, width: int) -> NDArray[np.int32]:
+        """Gives many keys to servers, all or none; says to whom."""
+
+    def release(self, key: _Key) -> int:
+        """Takes a key away; says how many others moved."""
+
+    def bounds(self, keys: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64], float]:
+        """Loads, room for the keys that are held, and epsilon."""
+
+    def copy(self) -> Placement:
+        """One more of it, that changes on its own."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+
+    def save(self) -> bytes:
+        """As bytes."""
+
+    @staticmethod
+    def load(bytes: bytes) -> Placement:
+        """From bytes."""
+
+def hash_ring(
+    names: Sequence[str],
+    weights: Sequence[float],
+    racks: Sequence[str | None],
+    *,
+    bits: int,
+    hash: str,
+    vnodes: int,
+    placement: str,
+    seed: int,
+    tokens: Sequence[Sequence[int]] | None = None,
+    epsilon: float | None = None,
+) -> Placement:
+    """A ring."""
+
+def other_placement(
+    kind: str, names: Sequence[str], weights: Sequence[float], *, hash: str, seed: int = 0, size: int = 0
+) -> Placement:
+    """A placement without a ring: ``size`` is what the kind needs of one."""
+
+def alphabet(
+    names: Sequence[str], weights: Sequence[float], by: str, kind: str, data: Any, width: int
+) -> Placement:
+    """Ranges of keys in their order, by boundaries or by a sample."""
+
+def transfers(
+    before: Placement,
+    after: Placement,
+    *,
+    copies: int,
+    racks_apart: bool,
+    lost: Sequence[str],
+    bytes: int = 0,
+    keys: tuple[str, Any, int] | None = None,
+    sizes: NDArray[np.uint64] | None = None,
+) -> dict[str, Any]:
+    """Transfers from one ring to another, as columns; ``bytes`` on the ring evenly, or keys with their sizes."""
+
+def transfer_times(
+    source: NDArray[np.int32],
+    target: NDArray[np.int32],
+    bytes: NDArray[np.uint64],
+    survivors: NDArray[np.int32],
+    order: str,
+    send: Sequence[float],
+    receive: Sequence[float],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """When each transfer starts and stops, in seconds; rates by server, in bytes a second."""
+
+# --- hashing: Merkle trees ---
+
+_Given = tuple[str, Any, int]
+
+@final
+class MerkleTree:
+    """A Merkle tree. Readers share it; who changes it while somebody reads has a copy of his own."""
+
+    def like(self) -> MerkleTree:
+        """A tree of the same kind without pairs."""
+
+    def copy(self) -> MerkleTree:
+        """A tree of its own that is equal."""
+
+    def update(self, keys: _Given, values: _Given) -> None:
+        """Adds many pairs or replaces them: all or, if one is refused, none."""
+
+    def put(self, key: Any, value: Any) -> bool:
+        """Adds a pair or replaces it; whether the key is new."""
+
+    def put_hash(self, key: Any, hash: bytes) -> bool:
+        """The same, by the hash of the pair."""
+
+    def delete(self, key: Any) -> None:
+        """Takes a pair out."""
+
+    def pair_hash(self, key: Any) -> bytes | None:
+        """The hash of the pair of a key; None if there is none."""
+
+    def leaf_of(self, key: Any) -> int:
+        """The leaf of a key."""
+
+    def __len__(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+    def node(self, level: int, index: int) -> bytes | None:
+        """The hash of a node; None if there is none."""
+
+    def settings(self) -> tuple[str, str, int, str, int, int]:
+        """What it is made of: hash, encoding, bytes of a pair's hash, order, depth, memory in bytes."""
+
+    def ring(self) -> tuple[str, int, int, int] | None:
+        """The ring whose positions the tree covers: hash, bits, first and last position. None if ordered by key."""
+
+    def positions(self, leaf: int) -> tuple[int, int] | None:
+        """The first and the last position of a leaf; None if it has none, or if ordered by key."""
+
+    def bounds(self, leaf: int) -> tuple[Any, Any] | None:
+        """The keys at which a leaf begins and before which it ends; None if it has no keys, or if ordered by hash."""
+
+    def keys(self, first: int, end: int) -> list[Any]:
+        """The keys of the leaves from one on to before another."""
+
+    def diff(self, other: MerkleTree) -> dict[str, Any]:
+        """In what another tree differs, and what it took to find out."""
+
+    def proof(self, key: Any) -> tuple[int, list[bytes], list[bytes], list[bytes]]:
+        """A proof that a key is there: leaf, hashes before and after in the leaf, siblings from the leaf up."""
+
+    def save(self) -> bytes:
+        """As bytes."""
+
+    @staticmethod
+    def load(bytes: bytes) -> MerkleTree:
+        """From bytes."""
+
+def merkle_hashed(hash: str, encoding: str, leaves: int, ring_hash: str, bits: int, first: int, last: int) -> MerkleTree:
+    """A tree over positions of a ring, from one round to another."""
+
+def merkle_sorted(hash: str, encoding: str, splits: list[Any], width: int | None = None) -> MerkleTree:
+    """A tree over keys in their order, cut at these; ``width`` bytes of given hashes make it one of concatenations."""
+
+def merkle_splits(keys: _Given, leaves: int | None = None) -> list[Any]:
+    """Where to cut so that as many leaves have equally many of these keys each; one leaf a key by default."""
+
+def merkle_positions(hash: str, bits: int, keys: _Given) -> Any:
+    """Where keys are on a ring, of at most 64 bits as an array."""
+
+def merkle_verify(
+    kind: tuple[str, str, int],
+    leaf: int,
+    before: Sequence[bytes],
+    after: Sequence[bytes],
+    siblings: Sequence[bytes],
+    root: bytes,
+    key: Any,
+    value: Any = None,
+    hash: bytes | None = None,
+) -> bool:
+    """Whether a proof leads from a pair, or from its hash, to a root."""
+
+# --- hashing: Dynamo's strategies ---
+
+@final
+class Partitions:
+    """Equal partitions, equally many a node."""
+
+    def __new__(cls, nodes: list[str], partitions: int, copies: int, hash: str, seed: int) -> Partitions: ...
+    def copy(self) -> Partitions:
+        """A table of its own that is equal."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+    def nodes(self) -> list[str]:
+        """The names of the nodes, by number."""
+
+    def settings(self) -> tuple[str, int]:
+        """The name of the hash, and on how many nodes each partition is."""
+
+    def owners(self) -> NDArray[np.uint32]:
+        """Whose each partition is."""
+
+    def loads(self) -> NDArray[np.float64]:
+        """The part of the key space of which each node has copies."""
+
+    def holders(self, partition: int, n: int) -> list[int]:
+        """The first different owners from a partition on."""
+
+    def weights(self) -> list[float]:
+        """All nodes weigh the same."""
+
+    def size_bytes(self) -> int:
+        """What it takes in memory."""
+
+    def partition(self, key: Any) -> int:
+        """The partition of one key."""
+
+    def lookup(self, key: Any) -> str:
+        """The node of one key."""
+
+    def partitions(self, kind: str, data: Any, width: int) -> NDArray[np.int32]:
+        """The partitions of many keys."""
+
+    def lookup_many(self, kind: str, data: Any, width: int) -> NDArray[np.int32]:
+        """The numbers of the nodes of many keys."""
+
+    def count(self, kind: str, data: Any, width: int) -> NDArray[np.int64]:
+        """How many of these keys each node has."""
+
+    def join(self, name: str) -> tuple[list[int], list[str], list[str]]:
+        """A node joins; which partitions move."""
+
+    def leave(self, name: str) -> tuple[list[int], list[str], list[str]]:
+        """A node leaves; which partitions move."""
+
+    def save(self) -> bytes:
+        """As bytes."""
+
+    @staticmethod
+    def load(bytes: bytes) -> Partitions:
+        """From bytes."""
+
+def dynamo_loads(
+    strategy: int, nodes: int, copies: int, tokens: int, partitions: int, rings: int, seed: int
+) -> NDArray[np.float64]:
+    """The loads of all nodes (columns) on so many rings (rows)."""
+
+# --- memory: paging ---
+
+def paging_simulate(
+    pages: NDArray[np.uint64],
+    page_bits: int,
+    writes: NDArray[np.bool_] | None,
+    policy: str,
+    frames: int,
+    options: dict[str, Any],
+    details: bool,
+) -> tuple[int, int, int, int, tuple[NDArray[np.uint8], NDArray[np.uint64]] | None]: ...
+def paging_compare(
+    pages: NDArray[np.uint64],
+    page_bits: int,
+    writes: NDArray[np.bool_] | None,
+    policies: Sequence[str],
+    frames: Sequence[int],
+    options: dict[str, Any],
+) -> list[NDArray[np.uint64]]: ...
+def paging_distances(pages: NDArray[np.uint64], page_bits: int) -> NDArray[np.uint32]: ...
+def paging_misses(pages: NDArray[np.uint64], page_bits: int) -> NDArray[np.uint64]: ...
+def paging_distinct(pages: NDArray[np.uint64], page_bits: int) -> int: ...
+
+# --- memory: MMU ---
+
+def memory_geometry(given: str | tuple[list[int], int, int]) -> dict[str, Any]:
+    """A geometry in full, by its name or of its parts (bits of each level, page bits, word bits)."""
+
+@final
+class Mmu:
+    """A machine with memory."""
+
+    def __new__(cls, config: dict[str, Any]) -> Mmu: ...
+
+    def translate(self, process: int, address: int, kind: int, supervisor: bool) -> dict[str, Any]:
+        """One access, with everything it did."""
+
+    def replay(
+        self,
+        addresses: NDArray[np.uint64],
+        kinds: NDArray[np.uint8] | None,
+        processes: NDArray[np.uint32] | None,
+        supervisor: bool,
+        lenient: bool,
+        outcomes: bool,
+        latencies: bool,
+    ) -> tuple[dict[str, Any], NDArray[np.uint8] | None, NDArray[np.float64] | None]:
+        """Many accesses: what they counted, and arrays of what came of each if asked for."""
+
+    def schedule(
+        self,
+        jobs: list[tuple[int, NDArray[np.uint64], NDArray[np.uint8] | None]],
+        quantum_ns: float,
+        dma: bool,
+        most_turns: int,
+    ) -> dict[str, Any]:
+        """Several processes on one processor."""
+
+    def counters(self) -> dict[str, Any]:
+        """What was counted so far."""
+
+    def reset_counters(self) -> None: ...
+
+    def usage(self) -> dict[str, Any]:
+        """How much there is of everything."""
+
+    def tables_of(self, process: int) -> tuple[list[int], int]:
+        """The tables of one process by level, and what they take."""
+
+    def processes(self) -> list[int]: ...
+
+    def current(self) -> int: ...
+
+    def switch(self, process: int) -> None: ...
+
+    def add_process(self) -> int: ...
+
+    def fork(self, process: int) -> int: ...
+
+    def exit(self, process: int) -> None: ...
+
+    def map(self, process: int, address: int, length: int, mapping: dict[str, Any], frame: int | None) -> None:
+        """Maps pages now."""
+
+    def reserve(self, process: int, address: int | None, length: int, mapping: dict[str, Any]) -> int:
+        """Sets a region aside; says where it begins."""
+
+    def unmap(self, process: int, address: int, length: int) -> None: ...
+
+    def protect(self, process: int, address: int, length: int, rights: tuple[bool, bool, bool]) -> None: ...
+
+    def share(
+        self, source: tuple[int, int, int], target: tuple[int, int], rights: tuple[bool, bool, bool] | None
+    ) -> None:
+        """Maps pages of one process into another one, too."""
+
+    def entry(self, process: int, address: int) -> tuple[dict[str, Any], int] | None:
+        """The entry that stands for an address, and its level."""
+
+    def invalidate(self, process: int | None, address: int | None, keep_global: bool) -> int:
+        """Forgets a page, a process, or (neither given) everything; says how many entries of TLBs that were."""
+
+# --- memory: reference strings ---
+
+_References: TypeAlias = tuple[NDArray[np.uint64], NDArray[np.uint8], NDArray[np.uint32]]
+_Requests: TypeAlias = tuple[NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint32], NDArray[np.int64]]
+
+@final
+class TraceReader:
+    """A reference string that is being read."""
+
+    @staticmethod
+    def lackey(path: Any, page_bits: int | None, modify: str, malformed: str, fetches: bool) -> TraceReader:
+        """Reads Lackey's text."""
+
+    @staticmethod
+    def csv(
+        path: Any,
+        address: str | int,
+        kind: str | int | None,
+        size: str | int | None,
+        header: bool | None,
+        delimiter: int,
+        base: str,
+        page_bits: int | None,
+    ) -> TraceReader:
+        """Reads a table."""
+
+    def next(self, limit: int) -> _References | None:
+        """The next references, at most `limit`; None at the end."""
+
+    @property
+    def skipped(self) -> int:
+        """How many lines were skipped so far."""
+
+@final
+class RequestReader:
+    """Requests of libCacheSim that are being read."""
+
+    def __new__(cls, path: Any) -> RequestReader: ...
+    def next(self, limit: int) -> _Requests | None:
+        """The next requests, at most `limit`; None at the end."""
+
+def trace_split(
+    addresses: NDArray[np.uint64], kinds: NDArray[np.uint8], sizes: NDArray[np.uint32], page_bits: int
+) -> _References:
+    """References cut where pages begin."""
+
+def trace_save(
+    path: str,
+    packing: str,
+    level: int,
+    addresses: NDArray[np.uint64],
+    kinds: NDArray[np.uint8],
+    sizes: NDArray[np.uint32],
+) -> None:
+    """Writes Lackey's text."""
+
+def requests_save(
+    path: str,
+    packing: str,
+    level: int,
+    times: NDArray[np.uint32],
+    objects: NDArray[np.uint64],
+    sizes: NDArray[np.uint32],
+    next: NDArray[np.int64],
+) -> None:
+    """Writes libCacheSim's records."""
+
+def requests_next(objects: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Of each request the number of the next for the same object."""
+
+def generate_steps(count: int, start: int, step: int, period: int) -> NDArray[np.uint64]:
+    """From `start` on in steps, starting again after `period` of them."""
+
+def generate_uniform(count: int, pages: int, seed: int) -> NDArray[np.uint64]:
+    """Any page, all alike."""
+
+def generate_zipf(count: int, pages: int, alpha: float, permute: bool, seed: int) -> NDArray[np.uint64]:
+    """A few pages often, most rarely."""
+
+def generate_phases(
+    count: int, pages: int, working_set: int, phase_length: int, outside: float, seed: int
+) -> NDArray[np.uint64]:
+    """A working set for a while, then another."""
+
+def generate_matrix(
+    count: int, rows: int, columns: int, element_size: int, base: int, by_columns: bool
+) -> NDArray[np.uint64]:
+    """The elements of a matrix."""
+
+def generate_chase(count: int, nodes: int, node_size: int, base: int, seed: int) -> NDArray[np.uint64]:
+    """All nodes in the order of a random cycle."""
+
+def generate_mixed(count: int, looped: int, pages: int, random_fraction: float, seed: int) -> NDArray[np.uint64]:
+    """A loop that is interrupted."""
+
+# --- memory: access times and allocation ---
+
+def emat_times(form: str, terms: Sequence[NDArray[np.float64]], rows: int) -> NDArray[np.float64]: ...
+def emat_parts(form: str, terms: Sequence[NDArray[np.float64]], rows: int) -> list[NDArray[np.float64]]: ...
+def emat_solve(
+    form: str, terms: Sequence[NDArray[np.float64]], rows: int, of: str, target: NDArray[np.float64]
+) -> NDArray[np.float64]: ...
+@final
+class Contiguous:
+    def __new__(cls, size: int, fit: str) -> Contiguous: ...
+    @staticmethod
+    def from_state(state: bytes) -> Contiguous: ...
+    def state(self) -> bytes: ...
+    def allocate(self, owner: str, size: int) -> int: ...
+    def free(self, owner: str) -> tuple[int, int]: ...
+    def compact(self) -> int: ...
+    def pieces(self) -> list[tuple[str, int, int]]: ...
+    def holes(self) -> list[tuple[int, int]]: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def fit(self) -> str: ...
+
+@final
+class Paged:
+    def __new__(cls, size: int, page_size: int) -> Paged: ...
+    @staticmethod
+    def from_state(state: bytes) -> Paged: ...
+    def state(self) -> bytes: ...
+    def allocate(self, owner: str, size: int) -> list[int]: ...
+    def free(self, owner: str) -> list[int]: ...
+    def pieces(self) -> list[tuple[str, list[int], int]]: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def page_size(self) -> int: ...
+    @property
+    def free_units(self) -> int: ...
+    @property
+    def wasted_units(self) -> int: ...

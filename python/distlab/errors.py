@@ -11,7 +11,9 @@ import reprlib
 from typing import Any
 
 __all__ = [
+    "AllocationError",
     "BudgetExceeded",
+    "ClockError",
     "ClusterBusy",
     "ClusterHalted",
     "ConsistencyViolation",
@@ -22,13 +24,20 @@ __all__ = [
     "InvariantViolation",
     "LivelockError",
     "ManualModeError",
+    "MemoryFault",
+    "MissingKey",
+    "OutOfMemory",
+    "PageFault",
     "ParameterError",
     "ParameterTypeError",
     "PropertyViolation",
+    "ProtectionFault",
     "SaveFileError",
     "SerializationError",
     "SpecError",
     "StepImpossible",
+    "TraceError",
+    "TreeMismatch",
     "UnexplorableError",
     "UnknownNode",
 ]
@@ -120,6 +129,51 @@ class HistoryError(ParameterError):
     __module__ = "distlab"
 
 
+class TraceError(ParameterError):
+    r"""A recorded trace that cannot be understood: malformed, damaged, or cut short.
+
+    Attributes
+    ----------
+    parameter : str
+        Which line or record; ``"path"`` where it is the file as a whole.
+    value : str or None
+        What stands there.
+    line : int or None
+        Which line, from 1 on; of a trace that is cut short or damaged, the last that could be read.
+    record : int or None
+        The same for a trace of records.
+
+    Examples
+    --------
+    >>> import io
+    >>> import distlab as dl
+    >>> try:
+    ...     dl.memory.read_lackey(io.StringIO("I  0401ab70,3\nI  0401"))
+    ... except dl.TraceError as error:
+    ...     print(error.line, error.value)
+    2 I  0401
+    """
+
+    __module__ = "distlab"
+
+    def __init__(
+        self,
+        parameter: str,
+        value: Any = None,
+        allowed: str = "",
+        problem: str | None = None,
+        line: int | None = None,
+        record: int | None = None,
+    ) -> None:
+        super().__init__(parameter, value, allowed, problem)
+        self.line = line
+        self.record = record
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        data = (self.parameter, _portable(self.value), self.allowed, self.problem)
+        return type(self), (*data, self.line, self.record)
+
+
 class ParameterTypeError(_AboutParameter, TypeError):
     """An argument of the wrong type."""
 
@@ -156,6 +210,60 @@ class UnknownNode(DistlabError, KeyError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (_portable(self.node), self.known)
+
+
+class MissingKey(DistlabError, KeyError):
+    """There is no such key in a Merkle tree.
+
+    Attributes
+    ----------
+    key : object
+        The key that was asked for.
+    """
+
+    __module__ = "distlab"
+
+    def __init__(self, key: Any) -> None:
+        super().__init__(key)
+        self.key = key
+
+    def __str__(self) -> str:
+        return f"no key {_short.repr(self.key)}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (_portable(self.key),)
+
+
+class TreeMismatch(DistlabError, ValueError):
+    """Two Merkle trees that cannot be compared: nodes at the same place stand for different things.
+
+    Attributes
+    ----------
+    what : str
+        In what they differ: ``"hashes"``, ``"orders"``, ``"rings"``, ``"ranges"``, ``"splits"`` or ``"sizes"``.
+    ours, theirs : str
+        What the one has, and the other.
+
+    Examples
+    --------
+    >>> import distlab as dl
+    >>> try:
+    ...     dl.hashing.MerkleTree(leaves=8).diff(dl.hashing.MerkleTree(leaves=16))
+    ... except dl.TreeMismatch as error:
+    ...     print(error)
+    trees of different sizes: 8 leaves and 16 leaves
+    """
+
+    __module__ = "distlab"
+
+    def __init__(self, what: str, ours: str = "", theirs: str = "") -> None:
+        super().__init__(what, ours, theirs)
+        self.what = what
+        self.ours = ours
+        self.theirs = theirs
+
+    def __str__(self) -> str:
+        return f"trees of different {self.what}: {self.ours} and {self.theirs}"
 
 
 class SaveFileError(DistlabError, ValueError):
@@ -274,6 +382,12 @@ class BudgetExceeded(DistlabError, RuntimeError):
         return self.detail or f"the limit {self.limit!r} was reached"
 
 
+class ClockError(DistlabError, ValueError):
+    """Stamps that do not belong together, or a clock that cannot go on."""
+
+    __module__ = "distlab"
+
+
 class ClusterBusy(DistlabError, RuntimeError):
     """The cluster is running, in another thread or further up in this one's calls."""
 
@@ -290,6 +404,36 @@ class ManualModeError(DistlabError, RuntimeError):
     """The cluster moves only by hand, and was asked to run by itself."""
 
     __module__ = "distlab"
+
+
+class AllocationError(DistlabError):
+    """No place for a piece of memory.
+
+    Attributes
+    ----------
+    owner : str
+        Who asked.
+    size, free, largest : int
+        For how much; what is free in all; and what is free in one piece.
+    holes : int
+        In how many pieces it is free.
+    """
+
+    __module__ = "distlab"
+
+    def __init__(self, owner: str, size: int, free: int, largest: int, holes: int) -> None:
+        super().__init__(owner, size, free, largest, holes)
+        self.owner = owner
+        self.size = size
+        self.free = free
+        self.largest = largest
+        self.holes = holes
+
+    def __str__(self) -> str:
+        text = f"no place for {self.owner!r} of {self.size}: {self.free} free"
+        if self.size > self.free:
+            return text
+        return f"{text}, but at most {self.largest} in one piece ({self.holes} holes)"
 
 
 class InternalError(DistlabError, RuntimeError):
@@ -444,3 +588,100 @@ class PropertyViolation(DistlabError, AssertionError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.property, _portable(self.counterexample))
+
+
+class MemoryFault(DistlabError, ValueError):
+    """An access to memory that is refused: the base of :class:`ProtectionFault` and :class:`PageFault`.
+
+    Attributes
+    ----------
+    reason : str
+        Why: ``"read-only"``, ``"supervisor"``, ``"not-executable"``, ``"non-canonical"`` or ``"unmapped"``.
+    address : int
+        The virtual address.
+    process : int
+        Whose access it was.
+    kind : str
+        What it was for: ``"read"``, ``"write"`` or ``"fetch"``.
+    translation : Translation or None
+        What the walk read until then; None where the access was one of many.
+    position : int or None
+        Which of many accesses it was, from 0 on.
+    """
+
+    __module__ = "distlab"
+
+    def __init__(
+        self,
+        reason: str,
+        address: int = 0,
+        process: int = 0,
+        kind: str = "read",
+        translation: Any = None,
+        position: int | None = None,
+    ) -> None:
+        super().__init__(reason, address, process, kind)
+        self.reason = reason
+        self.address = address
+        self.process = process
+        self.kind = kind
+        self.translation = translation
+        self.position = position
+
+    def __str__(self) -> str:
+        why = {
+            "read-only": "the page may only be read",
+            "supervisor": "the page is the system's own",
+            "not-executable": "the page holds no instructions",
+            "non-canonical": "the address is not canonical",
+            "unmapped": "nothing is mapped there",
+        }.get(self.reason, self.reason)
+        at = "" if self.position is None else f"access {self.position}: "
+        return f"{at}{self.kind} of {self.address:#x} by process {self.process}: {why}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        data = (self.reason, self.address, self.process, self.kind, _portable(self.translation), self.position)
+        return type(self), data
+
+
+class ProtectionFault(MemoryFault):
+    """An access that the rights of a page forbid, or to an address that is not canonical.
+
+    Examples
+    --------
+    >>> import distlab as dl
+    >>> table = dl.memory.PageTable.preset("32-bit")
+    >>> table.map(0x1000, frame=5, writable=False)
+    >>> try:
+    ...     table.translate(0x1004, kind="write")
+    ... except dl.ProtectionFault as fault:
+    ...     print(fault)
+    write of 0x1004 by process 0: the page may only be read
+    """
+
+    __module__ = "distlab"
+
+
+class PageFault(MemoryFault):
+    """A page fault that cannot be served: nothing is mapped at the address, neither in memory nor on disk."""
+
+    __module__ = "distlab"
+
+
+class OutOfMemory(DistlabError, MemoryError):
+    """A page must leave memory and there is no room for it, or there are no frames for a page.
+
+    Attributes
+    ----------
+    what : str
+        What there is too little of.
+    """
+
+    __module__ = "distlab"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"out of {self.what}"

@@ -124,6 +124,18 @@ class Trace:
         Path(path).write_text(text, encoding="utf-8")
         return None
 
+    def to_shiviz(self, path: str | Path | None = None) -> str | None:
+        """A log for ShiViz, with vector stamps: :func:`distlab.exports.shiviz`; ``path=None`` returns the text."""
+        from .exports import shiviz
+
+        return shiviz(self, path)
+
+    def to_perfetto(self, path: str | Path | None = None) -> str | None:
+        """Trace events for Perfetto: :func:`distlab.exports.perfetto`; ``path=None`` returns the text."""
+        from .exports import perfetto
+
+        return perfetto(self, path)
+
     def plot(self, window: tuple[units.Duration, units.Duration] | None = None, ax: Any = None, **options: Any) -> Any:
         """A space-time diagram of a window: :func:`distlab.plot.spacetime`."""
         from .plot import spacetime

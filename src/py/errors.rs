@@ -11,7 +11,9 @@ pub mod class {
     #![allow(missing_docs)]
     use pyo3::import_exception;
 
+    import_exception!(distlab.errors, AllocationError);
     import_exception!(distlab.errors, BudgetExceeded);
+    import_exception!(distlab.errors, ClockError);
     import_exception!(distlab.errors, ClusterBusy);
     import_exception!(distlab.errors, ClusterHalted);
     import_exception!(distlab.errors, HandlerError);
@@ -20,12 +22,16 @@ pub mod class {
     import_exception!(distlab.errors, InvariantViolation);
     import_exception!(distlab.errors, LivelockError);
     import_exception!(distlab.errors, ManualModeError);
+    import_exception!(distlab.errors, MissingKey);
+    import_exception!(distlab.errors, OutOfMemory);
     import_exception!(distlab.errors, ParameterError);
     import_exception!(distlab.errors, ParameterTypeError);
     import_exception!(distlab.errors, SaveFileError);
     import_exception!(distlab.errors, SerializationError);
     import_exception!(distlab.errors, SpecError);
     import_exception!(distlab.errors, StepImpossible);
+    import_exception!(distlab.errors, TreeMismatch);
+    import_exception!(distlab.errors, TraceError);
     import_exception!(distlab.errors, UnexplorableError);
     import_exception!(distlab.errors, UnknownNode);
 }

@@ -1,13 +1,18 @@
 //! Python's view. Everything crosses as data or as numpy columns: no line here knows any one protocol.
 mod actor;
 mod bridge;
+mod causality;
+mod clocks;
 mod context;
 mod duration;
 mod errors;
 mod explore;
 mod fault;
+mod hashing;
 mod history;
+mod memory;
 mod node;
+mod patience;
 mod plain;
 mod shown;
 mod value;
@@ -48,5 +53,9 @@ fn core_module(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(encode, m)?)?;
     m.add_function(wrap_pyfunction!(decode, m)?)?;
     m.add_function(wrap_pyfunction!(explore::explore_named, m)?)?;
-    m.add_function(wrap_pyfunction!(explore::explore_spec, m)?)
+    m.add_function(wrap_pyfunction!(explore::explore_spec, m)?)?;
+    causality::register(m)?;
+    clocks::register(m)?;
+    hashing::register(m)?;
+    memory::register(m)
 }

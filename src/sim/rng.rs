@@ -33,6 +33,10 @@ pub enum Purpose {
     Workload = 8,
     /// A random plan of faults.
     Nemesis = 9,
+    /// Memory without a world: replacement that draws lots, reference strings.
+    Memory = 10,
+    /// Placements of keys that draw lots.
+    Hashing = 11,
 }
 
 /// A stream of random numbers.

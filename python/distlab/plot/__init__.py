@@ -12,6 +12,11 @@ matplotlib is imported by the first call that draws: ``pip install 'distlab[plot
 - :func:`history_intervals`, :func:`verdict`, :func:`transaction_cycle`, :func:`ladder`: whether a history is
   consistent, and why;
 - :func:`exploration`, :func:`state_graph`, :func:`behavior`: what an exploration visited, and a counterexample;
+- :func:`ring`, :func:`ring_change`, :func:`vnode_balance`, :func:`comparison`: where keys are, and how evenly;
+- :func:`merkle_descent`: how two Merkle trees were compared;
+- :func:`dynamo_efficiency`: Dynamo's strategies of placement, against published results;
+- :func:`miss_ratio_curves`, :func:`tlb_reach`, :func:`emat_surface`, :func:`reference_pattern`, :func:`page_walk`:
+  memory, from the pages of a program to the time of an access;
 - :func:`election_figure`: how long a cluster is without a leader, against published results.
 """
 
@@ -20,8 +25,11 @@ from __future__ import annotations
 from ._columns import FaultInterval, fault_intervals, role_changes
 from ._elections import RAFT_FIGURE_16_RANDOMNESS, RAFT_FIGURE_16_TIMEOUT, election_figure
 from ._exploration import TooManyStates, behavior, exploration, state_graph
+from ._hashing import comparison, dynamo_efficiency, merkle_descent, ring, ring_change, vnode_balance
 from ._history import history_intervals, ladder, transaction_cycle, verdict
 from ._load import latency_cdf, latency_series, throughput
+from ._memory import emat_surface, miss_ratio_curves, reference_pattern, tlb_reach
+from ._page_walk import page_walk
 from ._spacetime import TooManyArrows, spacetime
 from ._style import MissingExtra
 from ._timeline import timeline
@@ -34,18 +42,29 @@ __all__ = [
     "TooManyArrows",
     "TooManyStates",
     "behavior",
+    "comparison",
+    "dynamo_efficiency",
     "election_figure",
+    "emat_surface",
     "exploration",
     "fault_intervals",
     "history_intervals",
     "ladder",
     "latency_cdf",
     "latency_series",
+    "merkle_descent",
+    "miss_ratio_curves",
+    "page_walk",
+    "reference_pattern",
+    "ring",
+    "ring_change",
     "role_changes",
     "spacetime",
     "state_graph",
     "throughput",
     "timeline",
+    "tlb_reach",
     "transaction_cycle",
     "verdict",
+    "vnode_balance",
 ]

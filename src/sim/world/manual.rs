@@ -135,7 +135,14 @@ impl<P: Protocol> World<P> {
             _ => return Err(Error::NotPending { id }),
         };
         self.core.metrics.duplicated += 1;
-        Ok(self.core.queue.push(at, copy))
+        let Event::Arrive { from, to, ref msg } = copy else { unreachable!("it was a message") };
+        let kind = if self.core.trace.full() { label(msg) } else { "" };
+        let copy = self.core.queue.push(at, copy);
+        // The row names the message as its cause: nothing that is being handled has made the copy.
+        let cause = std::mem::replace(&mut self.core.cause, id);
+        self.core.record(RowKind::Duplicate, from, to, copy, || kind);
+        self.core.cause = cause;
+        Ok(copy)
     }
 
     /// Every node that was added and has not come up yet comes up now, in the order in which they were added.
