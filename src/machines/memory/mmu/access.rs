@@ -117,9 +117,6 @@ impl Done {
     }
 }
 
-/// What the first TLB could not serve: the entry of the address space itself, and what the TLB knew.
-pub(super) struct Missed(Option<Leaf>, Option<Leaf>);
-
 /// A page that made room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Victim {
@@ -194,38 +191,6 @@ impl Machine {
         match self.look_into_first(own, request, watch) {
             Some(leaf) => self.found(leaf, own, request, Outcome::TlbHit, done, watch),
             None => self.missed(own, request, done, watch),
-        }
-    }
-
-    /// An access that the first TLB alone can serve: the entry and the page. `Err` has what is to go on
-    /// with otherwise; together they do what [`access`](Self::access) does.
-    #[inline(always)]
-    pub(super) fn access_fast(&mut self, request: Request) -> Result<(Leaf, PageId), Missed> {
-        self.count(request.kind);
-        let root = self.spaces[request.space as usize].root;
-        let own = self.tables.leaf(request.space, root, request.page);
-        let Some(leaf) = self.look_into_first(own, request, &mut Nobody) else {
-            return Err(Missed(own, None));
-        };
-        let entry = self.tables.get(leaf.place);
-        if denied(entry.flags, request).is_some() {
-            return Err(Missed(own, Some(leaf)));
-        }
-        self.use_page(request, leaf, entry);
-        Ok((leaf, entry.page))
-    }
-
-    /// Goes on where [`access_fast`](Self::access_fast) could not.
-    #[inline(always)]
-    pub(super) fn access_slow(
-        &mut self,
-        request: Request,
-        missed: Missed,
-        done: &mut Done,
-    ) -> Result<(), Error> {
-        match missed {
-            Missed(own, Some(leaf)) => self.found(leaf, own, request, Outcome::TlbHit, done, &mut Nobody),
-            Missed(own, None) => self.missed(own, request, done, &mut Nobody),
         }
     }
 
@@ -326,7 +291,7 @@ impl Machine {
             self.mark_dirty(leaf.place, entry.page);
         }
         if leaf.level as usize == self.last {
-            self.frames.touch(entry.page);
+            self.frames.touch(entry.page, entry.target);
         }
     }
 
@@ -387,7 +352,7 @@ impl Machine {
         if !entry.has(flag::PRESENT) {
             self.load(place, level, done, watch)?;
         } else if level == self.last && !lent {
-            self.frames.touch(entry.page);
+            self.frames.touch(entry.page, entry.target);
         }
         if lent {
             // The TLB for instructions may know the page that is left behind.
@@ -564,10 +529,10 @@ impl Machine {
         let mut major = false;
         if page.resident() {
             if level == self.last {
-                self.frames.touch(id);
+                self.frames.touch(id, frame);
             }
         } else {
-            frame = self.frame_for(id, level, done, watch)?;
+            frame = self.frame_for(id, level, &mut done.device_ns, watch)?;
             self.pages.at(id).frame = frame;
             major = page.slot != NONE || page.backing != Backing::Zero;
         }
@@ -590,7 +555,7 @@ impl Machine {
         &mut self,
         id: PageId,
         level: usize,
-        done: &mut Done,
+        device_ns: &mut f64,
         watch: &mut W,
     ) -> Result<u32, Error> {
         if level < self.last {
@@ -599,7 +564,7 @@ impl Machine {
         }
         match self.frames.room(id) {
             Room::Free(frame) => Ok(frame),
-            Room::Of(victim) => self.evict(id, victim, done, watch),
+            Room::Of(victim) => self.evict(id, victim, device_ns, watch),
             Room::None => Err(Error::OutOfMemory { what: "frames" }),
         }
     }
@@ -611,15 +576,16 @@ impl Machine {
         level: usize,
         watch: &mut W,
     ) -> Result<u32, Error> {
-        self.frame_for(id, level, &mut Done::new(), watch)
+        self.frame_for(id, level, &mut 0.0, watch)
     }
 
     /// `victim` leaves its frame to `id`.
-    fn evict<W: Watch>(
+    #[inline(always)]
+    pub(super) fn evict<W: Watch>(
         &mut self,
         id: PageId,
         victim: PageId,
-        done: &mut Done,
+        device_ns: &mut f64,
         watch: &mut W,
     ) -> Result<u32, Error> {
         let page = *self.pages.get(victim);
@@ -627,7 +593,7 @@ impl Machine {
         let mut slot = page.slot;
         if dirty && slot == NONE && page.backing != Backing::File {
             let Some(taken) = self.swap.take() else {
-                self.frames.undo(id, victim);
+                self.frames.undo(id, victim, page.frame);
                 return Err(Error::OutOfMemory { what: "slots on the swap device" });
             };
             slot = taken;
@@ -636,24 +602,22 @@ impl Machine {
         if dirty {
             self.counters.dirty_write_backs += 1;
             let sum = &mut self.counters.write_back_ns;
-            done.device_ns += self.times.write_back.draw(&mut self.rng, sum);
+            *device_ns += self.times.write_back.draw(&mut self.rng, sum);
         } else {
             self.counters.clean_drops += 1;
         }
         let mut owners = Vec::new();
         let (mut place, mut next) = self.pages.first_place(victim);
         while place != NONE {
-            let (space, first) = self.tables.owner(place);
-            let entry = self.tables.at(place);
-            entry.target = slot;
-            entry.flags &= !(flag::PRESENT | flag::ACCESSED | flag::DIRTY);
-            if entry.ways != [0; 3] {
-                self.forget(Leaf { place, level: self.last as u32 }, first);
-            }
+            self.lose(place, slot);
             if W::ON {
+                let (space, first) = self.tables.owner(place);
                 owners.push((space, self.geometry.address(first)));
             }
-            (place, next) = if next == NONE { (NONE, NONE) } else { self.pages.next_place(next) };
+            if next == NONE {
+                break;
+            }
+            (place, next) = self.pages.next_place(next);
         }
         let page = self.pages.at(victim);
         let frame = std::mem::replace(&mut page.frame, NONE);
@@ -663,6 +627,18 @@ impl Machine {
             watch.victim(Victim { owners, frame, dirty, swap_slot });
         }
         Ok(frame)
+    }
+
+    /// An entry stands for a page that is in no frame any more.
+    #[inline(always)]
+    fn lose(&mut self, place: Place, slot: u32) {
+        let entry = self.tables.at(place);
+        entry.target = slot;
+        entry.flags &= !(flag::PRESENT | flag::ACCESSED | flag::DIRTY);
+        if entry.ways != [0; 3] {
+            let (_, first) = self.tables.owner(place);
+            self.forget(Leaf { place, level: self.last as u32 }, first);
+        }
     }
 
     /// The first write to a page that was lent: whoever writes gets a page of his own.
@@ -686,13 +662,13 @@ impl Machine {
         if !shared {
             self.counters.reuses += 1;
             if done.settled && level == self.last {
-                self.frames.touch(entry.page);
+                self.frames.touch(entry.page, entry.target);
             }
             self.tables.at(place).flags = flags;
             return Ok(());
         }
         let id = self.pages.add(Backing::Zero);
-        let frame = self.frame_for(id, level, done, watch)?;
+        let frame = self.frame_for(id, level, &mut done.device_ns, watch)?;
         self.counters.copies += 1;
         self.pages.detach(entry.page, place);
         self.pages.attach(id, place);

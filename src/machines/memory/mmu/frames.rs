@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::pages::PageId;
+use super::recency::Recency;
 use crate::machines::memory::paging::{Access, Direct, Policy, Replacement};
 
 /// Frame numbers end here, so that physical addresses stay below 2^63 with pages of any size.
@@ -15,7 +16,7 @@ const LAST: u32 = 1 << 30;
 pub struct Frames {
     /// Frames under the policy; `None`: as many as are needed.
     limit: Option<u32>,
-    policy: Option<Policy<Direct>>,
+    policy: Option<Keeper>,
     /// Frames below that were used at some time.
     next: u32,
     /// Frames below `next` that are free again.
@@ -23,6 +24,19 @@ pub struct Frames {
     /// Frames in use at or above `next`, and of huge pages: the first one, and how many.
     apart: BTreeMap<u32, u32>,
     used: u64,
+}
+
+/// Who says which page makes room.
+#[derive(Clone, Debug)]
+enum Keeper {
+    /// The policy that nearly everybody asks for, in a form of its own.
+    Lru(Recency),
+    Other(Box<Policy<Direct>>),
+}
+
+#[inline(never)]
+fn touch_otherwise(policy: &mut Policy<Direct>, page: PageId) {
+    policy.access(page);
 }
 
 /// What a page that needs a frame gets.
@@ -39,7 +53,18 @@ impl Frames {
     /// That many frames under a policy, or as many as are needed.
     pub fn new(limit: Option<u32>, policy: Option<Policy<Direct>>) -> Self {
         assert_eq!(limit.is_some(), policy.is_some(), "a limit needs a policy");
+        let keeper = |policy| match policy {
+            Policy::Lru(_) => Keeper::Lru(Recency::new(limit.unwrap_or(0) as usize)),
+            policy => Keeper::Other(Box::new(policy)),
+        };
+        let policy = policy.map(keeper);
         Self { limit, policy, next: 0, free: Vec::new(), apart: BTreeMap::new(), used: 0 }
+    }
+
+    /// Whether pages make room for each other.
+    #[inline]
+    pub fn limited(&self) -> bool {
+        self.policy.is_some()
     }
 
     /// How many frames are in use, those of huge pages among them.
@@ -48,26 +73,57 @@ impl Frames {
     }
 
     /// A page in a frame is used.
-    #[inline]
-    pub fn touch(&mut self, page: PageId) {
-        if let Some(policy) = &mut self.policy {
-            policy.access(page);
+    #[inline(always)]
+    pub fn touch(&mut self, page: PageId, frame: u32) {
+        match &mut self.policy {
+            Some(Keeper::Lru(lru)) => lru.touch(frame),
+            Some(Keeper::Other(policy)) => touch_otherwise(policy, page),
+            None => {}
         }
     }
 
-    /// Room for a small page, which the policy counts as used.
-    pub fn room(&mut self, page: PageId) -> Room {
-        match self.policy.as_mut().map(|it| it.access(page)) {
-            Some(Access::Evicted(victim)) => Room::Of(victim),
-            _ => self.take_any().map_or(Room::None, Room::Free),
+    /// Which page may have to leave when so many others have left, if that is easily said.
+    #[inline(always)]
+    pub fn leaving(&self, after: usize) -> Option<PageId> {
+        match &self.policy {
+            Some(Keeper::Lru(lru)) => lru.leaving(after),
+            _ => None,
         }
+    }
+
+    /// Room for a small page, which has none yet, and which the policy counts as used.
+    #[inline(always)]
+    pub fn room(&mut self, page: PageId) -> Room {
+        match &mut self.policy {
+            Some(Keeper::Lru(lru)) if lru.full() => return Room::Of(lru.replace(page)),
+            Some(Keeper::Other(policy)) => {
+                if let Access::Evicted(victim) = policy.access(page) {
+                    return Room::Of(victim);
+                }
+            }
+            _ => {}
+        }
+        self.free_room(page)
+    }
+
+    #[inline(never)]
+    fn free_room(&mut self, page: PageId) -> Room {
+        let frame = self.take_any();
+        if let (Some(frame), Some(Keeper::Lru(lru))) = (frame, &mut self.policy) {
+            lru.come(frame, page);
+        }
+        frame.map_or(Room::None, Room::Free)
     }
 
     /// Takes back [`room`](Self::room): `page` does not get the frame of `victim`.
-    pub fn undo(&mut self, page: PageId, victim: PageId) {
-        if let Some(policy) = &mut self.policy {
-            policy.remove(page);
-            policy.access(victim);
+    pub fn undo(&mut self, page: PageId, victim: PageId, frame: u32) {
+        match &mut self.policy {
+            Some(Keeper::Lru(lru)) => lru.undo(frame, victim),
+            Some(Keeper::Other(policy)) => {
+                policy.remove(page);
+                policy.access(victim);
+            }
+            None => {}
         }
     }
 
@@ -106,7 +162,11 @@ impl Frames {
             None => drop(self.apart.insert(frame, 1)),
         }
         self.used += 1;
-        self.touch(page);
+        match &mut self.policy {
+            Some(Keeper::Lru(lru)) => lru.come(frame, page),
+            Some(Keeper::Other(policy)) => drop(policy.access(page)),
+            None => {}
+        }
         true
     }
 
@@ -142,12 +202,15 @@ impl Frames {
             _ => self.free.push(frame),
         }
         self.used -= 1;
+        if let Some(Keeper::Lru(lru)) = &mut self.policy {
+            lru.leave(frame);
+        }
         self.forget(page);
     }
 
     /// The policy forgets a page that no longer exists.
     pub fn forget(&mut self, page: PageId) {
-        if let Some(policy) = &mut self.policy {
+        if let Some(Keeper::Other(policy)) = &mut self.policy {
             policy.remove(page);
         }
     }

@@ -215,8 +215,14 @@ impl Cutter {
         Self { page_bits: geometry.page_bits, above, canonical: geometry.word_bits == 64 }
     }
 
+    /// The number of the page if the address is canonical, and any number if not.
+    #[inline(always)]
+    pub fn page_number_unchecked(self, address: u64) -> u64 {
+        address << self.above >> self.above >> self.page_bits
+    }
+
     /// As [`Geometry::page_number`].
-    #[inline]
+    #[inline(always)]
     pub fn page_number(self, address: u64) -> Option<u64> {
         let raised = address << self.above;
         let low = raised >> self.above;

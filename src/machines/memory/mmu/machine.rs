@@ -1,7 +1,9 @@
 //! The machine: what it is made of, what it counts, and what things take.
 use serde::{Deserialize, Serialize};
 
-use super::error::Error;
+use super::access::{Done, Outcome};
+use super::common::Misses;
+use super::error::{Denial, Error};
 use super::frames::Frames;
 use super::geometry::{Cutter, Geometry, MAX_LEVELS};
 use super::nested::{Nested, NestedConfig};
@@ -224,6 +226,39 @@ impl Counters {
     }
 }
 
+/// What the parts of an access take, in nanoseconds; nothing where there is no such part.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Prices {
+    tlb: f64,
+    second_tlb: f64,
+    walk_cache: f64,
+    memory: f64,
+    minor_fault: f64,
+}
+
+impl Prices {
+    /// What an access took.
+    #[inline(always)]
+    pub fn of(&self, done: &Done) -> f64 {
+        let part = |counts: bool, ns: f64| if counts { ns } else { 0.0 };
+        part(done.denial != Some(Denial::NonCanonical), self.tlb)
+            + part(done.second, self.second_tlb)
+            + part(done.walked, self.walk_cache)
+            + f64::from(done.references) * self.memory
+            + part(done.denial.is_none(), self.memory)
+            + part(done.outcome == Outcome::MinorFault, self.minor_fault)
+            + done.device_ns
+    }
+
+    /// As [`of`](Self::of), for an access that was not refused.
+    #[inline(always)]
+    pub fn common(&self, outcome: Outcome, references: u32, device_ns: f64) -> f64 {
+        let second = outcome != Outcome::TlbHit;
+        let walked = outcome > Outcome::SecondTlbHit;
+        self.of(&Done { outcome, second, walked, references, device_ns, ..Done::new() })
+    }
+}
+
 /// A machine with memory.
 #[derive(Clone, Debug)]
 pub struct Machine {
@@ -246,6 +281,8 @@ pub struct Machine {
     pub(super) demand: Option<Backing>,
     pub(super) times: Times,
     pub(super) counters: Counters,
+    /// What the common accesses of a replay under way have missed.
+    pub(super) common_misses: Misses,
     pub(super) rng: Rng,
     pub(super) repeats: Repeats,
 }
@@ -302,6 +339,7 @@ impl Machine {
             demand: config.demand,
             times: config.times.clone(),
             counters: Counters::default(),
+            common_misses: Misses::default(),
             rng: Rng::stream(config.seed, Purpose::Memory, 2, 0),
             repeats: if config.frames.is_some() { Repeats::of(kind) } else { Repeats::Idle },
             geometry,
@@ -320,6 +358,17 @@ impl Machine {
     /// What things take.
     pub fn times(&self) -> &Times {
         &self.times
+    }
+
+    pub(super) fn prices(&self) -> Prices {
+        let part = |exists: bool, ns: f64| if exists { ns } else { 0.0 };
+        Prices {
+            tlb: part(self.dtlb.is_some(), self.times.tlb),
+            second_tlb: part(self.second.is_some(), self.times.second_tlb),
+            walk_cache: part(self.walk_cache.is_some(), self.times.walk_cache),
+            memory: self.times.memory,
+            minor_fault: self.times.minor_fault,
+        }
     }
 
     /// What was counted so far.

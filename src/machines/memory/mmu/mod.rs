@@ -3,6 +3,7 @@
 //! Source: notes 2.7. A [`Machine`] is one memory with any number of address spaces in front of it. What an
 //! access does is in `access.rs`; `replay.rs` does the same for whole arrays.
 mod access;
+mod common;
 mod entry;
 mod error;
 mod frames;
@@ -10,6 +11,8 @@ mod geometry;
 mod machine;
 mod nested;
 mod pages;
+mod recency;
+mod recent;
 mod replay;
 mod schedule;
 mod sets;

@@ -1,4 +1,5 @@
 //! Pages: what entries stand for, whether in a frame or not. A page that several entries share is one page.
+use prefetch_index::prefetch_index;
 use serde::{Deserialize, Serialize};
 
 use super::entry::NONE;
@@ -77,6 +78,12 @@ impl Pages {
     #[inline]
     pub fn at(&mut self, id: PageId) -> &mut Page {
         &mut self.pages[id as usize]
+    }
+
+    /// A page will be needed soon.
+    #[inline(always)]
+    pub fn prefetch(&self, id: PageId) {
+        prefetch_index(&self.pages, id as usize);
     }
 
     /// From now on the entry at `place` stands for the page.

@@ -4,17 +4,13 @@
 //! the first TLB, is a hit that changes nothing but the order of use, in the TLB and for the replacement policy.
 //! Only counters move then, and the order is made up for before anything else asks for it: using each of these
 //! pages once, in the order in which they were used last, leaves the same order as all the uses.
-use super::access::{Done, Kind, Missed, Nobody, Outcome, Request};
-use super::entry::NONE;
+use super::access::{Done, Kind, Nobody, Outcome, Request};
+use super::common::{Ahead, Course, Ended};
 use super::error::{Denial, Error};
-use super::machine::{Machine, Repeats};
-use super::pages::PageId;
+use super::machine::Machine;
+use super::recent::Recent;
 use super::space::SpaceId;
-use super::table::Leaf;
 use crate::sim::Invalid;
-
-/// A page number that no address has.
-const NOWHERE: u64 = u64::MAX;
 
 /// Accesses, column by column.
 #[derive(Clone, Copy, Debug)]
@@ -58,61 +54,27 @@ pub enum Why {
     Error(Error),
 }
 
-/// Writes down what came of an access, where that is wanted.
-#[inline(always)]
-fn show(at: usize, outcome: Outcome, latency_ns: f64, outcomes: &mut [u8], latencies: &mut [f64]) {
-    if let Some(it) = latencies.get_mut(at) {
-        *it = latency_ns;
-    }
-    if let Some(it) = outcomes.get_mut(at) {
-        *it = outcome as u8;
-    }
+/// Where what came of each access is written down, if that is wanted.
+pub(super) struct Shown<'a> {
+    outcomes: &'a mut [u8],
+    latencies: &'a mut [f64],
 }
 
-/// How many pages of data, and how many of instructions, are remembered.
-const RECENT: usize = 4;
-
-/// A page that was used lately.
-#[derive(Clone, Copy)]
-struct Slot {
-    /// Its number, if another read (or fetch), and another write, has nothing to change but the order of use.
-    tags: [u64; 2],
-    leaf: Leaf,
-    /// The page, if it is under the replacement policy.
-    id: PageId,
-    /// When it was last used without being told.
-    stamp: usize,
-}
-
-/// The pages that were used lately: those of data, then those of instructions.
-struct Recent {
-    slots: [Slot; 2 * RECENT],
-    /// Which of them was used last.
-    newest: usize,
-    /// Whether others were used since the order of use was last right.
-    pending: bool,
-    /// Up to when it is right.
-    settled: usize,
-    /// Uses that changed nothing else, by kind.
-    skipped: [u64; 3],
-}
-
-impl Recent {
-    fn new() -> Self {
-        let slot = Slot { tags: [NOWHERE; 2], leaf: Leaf { place: NONE, level: 0 }, id: NONE, stamp: 0 };
-        Self { slots: [slot; 2 * RECENT], newest: 0, pending: false, settled: 0, skipped: [0; 3] }
-    }
-
-    /// Where a page is, if it is there.
+impl<'a> Shown<'a> {
     #[inline(always)]
-    fn slot(page: u64, code: usize) -> usize {
-        (page as usize & (RECENT - 1)) + (code >> 1) * RECENT
+    pub fn put(&mut self, at: usize, outcome: Outcome, latency_ns: f64) {
+        if let Some(it) = self.latencies.get_mut(at) {
+            *it = latency_ns;
+        }
+        if let Some(it) = self.outcomes.get_mut(at) {
+            *it = outcome as u8;
+        }
     }
 
-    /// Forgets pages of data, or of instructions.
-    fn forget(&mut self, fetch: bool) {
-        let first = usize::from(fetch) * RECENT;
-        self.slots[first..first + RECENT].iter_mut().for_each(|it| it.tags = [NOWHERE; 2]);
+    fn part(&mut self, from: usize, to: usize) -> Shown<'_> {
+        let outcomes = if self.outcomes.is_empty() { &mut [][..] } else { &mut self.outcomes[from..to] };
+        let latencies = if self.latencies.is_empty() { &mut [][..] } else { &mut self.latencies[from..to] };
+        Shown { outcomes, latencies }
     }
 }
 
@@ -122,12 +84,12 @@ impl Machine {
         self.check(batch)?;
         match results {
             Results { outcomes: None, latencies: None } => {
-                self.each_process::<false>(batch, &mut [], &mut [])
+                self.each_process::<false>(batch, Shown { outcomes: &mut [], latencies: &mut [] })
             }
             Results { outcomes, latencies } => {
                 let outcomes = outcomes.map_or(&mut [][..], |it| it);
                 let latencies = latencies.map_or(&mut [][..], |it| it);
-                self.each_process::<true>(batch, outcomes, latencies)
+                self.each_process::<true>(batch, Shown { outcomes, latencies })
             }
         }
     }
@@ -153,8 +115,7 @@ impl Machine {
     fn each_process<const SHOWN: bool>(
         &mut self,
         batch: Batch<'_>,
-        outcomes: &mut [u8],
-        latencies: &mut [f64],
+        mut shown: Shown<'_>,
     ) -> Result<(), Stopped> {
         let total = batch.addresses.len();
         let mut from = 0;
@@ -171,11 +132,10 @@ impl Machine {
                 kinds: batch.kinds.map(|it| &it[from..to]),
                 ..batch
             };
-            let outcomes = if outcomes.is_empty() { &mut [][..] } else { &mut outcomes[from..to] };
-            let latencies = if latencies.is_empty() { &mut [][..] } else { &mut latencies[from..to] };
+            let shown = shown.part(from, to);
             let done = match part.kinds {
-                Some(kinds) => self.stretch::<SHOWN>(part, |at| kinds[at], outcomes, latencies),
-                None => self.stretch::<SHOWN>(part, |_| 0, outcomes, latencies),
+                Some(kinds) => self.stretch::<SHOWN>(part, |at| kinds[at], shown),
+                None => self.stretch::<SHOWN>(part, |_| 0, shown),
             };
             done.map_err(|stopped| Stopped { at: from + stopped.at, ..stopped })?;
             from = to;
@@ -187,104 +147,52 @@ impl Machine {
     fn stretch<const SHOWN: bool>(
         &mut self,
         batch: Batch<'_>,
-        kind: impl Fn(usize) -> u8,
-        outcomes: &mut [u8],
-        latencies: &mut [f64],
+        kind: impl Fn(usize) -> u8 + Copy,
+        shown: Shown<'_>,
     ) -> Result<(), Stopped> {
-        let page_bits = self.geometry.page_bits;
-        let hit_ns = self.times.tlb + self.times.memory;
-        let mut recent = Recent::new();
+        let fixed = self.fixed(batch.supervisor);
+        let mut course = Course { fixed, recent: Recent::new(), ahead: Ahead::new(), shown };
+        let mut uncommon = [0; 3];
+        let mut from = 0;
         let mut result = Ok(());
-        for (at, &address) in batch.addresses.iter().enumerate() {
-            let code = usize::from(kind(at)).min(2);
-            let page = address >> page_bits;
-            let slot = Recent::slot(page, code);
-            if recent.slots[slot].tags[code & 1] == page {
-                recent.skipped[code] += 1;
-                recent.slots[slot].stamp = at + 1;
-                recent.pending |= recent.newest != slot;
-                recent.newest = slot;
+        loop {
+            let ended = self.run::<SHOWN>(batch, kind, from, &mut course);
+            let (Ended::Uncommon(at) | Ended::Fault(at, _)) = ended else { break };
+            // What comes now may push out pages that were used lately.
+            course.recent.forget_all();
+            from = at + 1;
+            let (address, code) = (batch.addresses[at], usize::from(kind(at)));
+            if let Ended::Fault(_, place) = ended
+                && let Some(number) = self.cutter.page_number(address)
+                && let Some(met) = self.common_fault(number, code, place)
+            {
                 if SHOWN {
-                    show(at, Outcome::TlbHit, hit_ns, outcomes, latencies);
+                    course.shown.put(
+                        at,
+                        met.outcome,
+                        course.fixed.prices.common(met.outcome, met.references, met.device_ns),
+                    );
                 }
                 continue;
             }
-            self.settle_up(&mut recent, at);
-            let kind = Kind::of(code as u8).unwrap_or(Kind::Read);
-            let missed = match self.cutter.page_number(address) {
-                Some(page) => {
-                    let request = Request { space: self.current, page, kind, supervisor: batch.supervisor };
-                    match self.access_fast(request) {
-                        Ok((leaf, id)) => {
-                            let idle = self.repeats != Repeats::Count;
-                            self.remember(address >> page_bits, kind, (leaf, id), idle, &mut recent);
-                            if SHOWN {
-                                show(at, Outcome::TlbHit, hit_ns, outcomes, latencies);
-                            }
-                            continue;
-                        }
-                        Err(missed) => Some((request, missed)),
-                    }
-                }
-                None => None,
-            };
+            uncommon[code] += 1;
             let mut done = Done::new();
-            match self.one(batch, address, kind, missed, &mut done, &mut recent) {
-                Ok(()) => {
-                    if SHOWN {
-                        show(at, done.outcome, self.latency_ns(&done), outcomes, latencies);
-                    }
-                    if let (Some(denial), false) = (done.denial, batch.lenient) {
-                        result = Err(Stopped { at, why: Why::Denied(denial) });
-                        break;
-                    }
-                }
-                Err(error) => {
-                    result = Err(Stopped { at, why: Why::Error(error) });
-                    break;
-                }
+            let kind = Kind::of(code as u8).unwrap_or(Kind::Read);
+            let met = self.access_address((self.current, address), kind, batch.supervisor, &mut done);
+            course.fixed.misses_are_common = self.misses_are_common();
+            if SHOWN && met.is_ok() {
+                course.shown.put(at, done.outcome, self.prices().of(&done));
+            }
+            let denial = done.denial.filter(|_| !batch.lenient).map(Why::Denied);
+            if let Some(why) = met.err().map(Why::Error).or(denial) {
+                result = Err(Stopped { at, why });
+                break;
             }
         }
-        self.settle_up(&mut recent, batch.addresses.len());
-        self.count_skipped(&recent);
+        let done = result.as_ref().map_or(from, |()| batch.addresses.len());
+        self.make_up(&mut course, done);
+        self.count_common(batch.kinds.map(|it| &it[..done]), done as u64, uncommon);
         result
-    }
-
-    /// An access that the first TLB alone cannot serve; `missed` is where it stands, if its address is canonical.
-    #[inline(never)]
-    fn one(
-        &mut self,
-        batch: Batch<'_>,
-        address: u64,
-        kind: Kind,
-        missed: Option<(Request, Missed)>,
-        done: &mut Done,
-        recent: &mut Recent,
-    ) -> Result<(), Error> {
-        match missed {
-            Some((request, missed)) => self.access_slow(request, missed, done)?,
-            None => self.access_address((self.current, address), kind, batch.supervisor, done)?,
-        }
-        // What the TLB took in may have pushed out pages that were used lately; a fault may have anywhere.
-        let apart = self.itlb.is_some();
-        let everywhere = done.outcome >= Outcome::MinorFault || !apart;
-        if done.outcome != Outcome::TlbHit {
-            for fetch in [false, true] {
-                if everywhere || fetch == (kind == Kind::Fetch) {
-                    recent.forget(fetch);
-                }
-            }
-        }
-        let tlb = if apart && kind == Kind::Fetch { &self.itlb } else { &self.dtlb };
-        let kept = done.denial.is_none() && tlb.as_ref().is_some_and(|it| it.keeps(done.leaf.level));
-        let idle = match self.repeats {
-            Repeats::Idle => true,
-            Repeats::IdleAfterHit => done.settled,
-            Repeats::Count => false,
-        };
-        let page = address >> self.geometry.page_bits;
-        self.remember(page, kind, (done.leaf, done.page), kept && idle, recent);
-        Ok(())
     }
 
     /// An access by address.
@@ -307,80 +215,33 @@ impl Machine {
         self.access(Request { space, page, kind, supervisor }, done, &mut Nobody)
     }
 
-    /// An access to a page was carried out, and another one like it would change nothing (`idle`), or might.
-    #[inline(always)]
-    fn remember(&self, page: u64, kind: Kind, (leaf, id): (Leaf, PageId), idle: bool, recent: &mut Recent) {
-        let at = Recent::slot(page, kind as usize);
-        let slot = &mut recent.slots[at];
-        recent.newest = at;
-        let tag = if idle { page } else { NOWHERE };
-        // A page that was written stays dirty as long as it stays.
-        let written = kind == Kind::Write || slot.tags[1] == tag;
-        slot.tags = [tag, if written { tag } else { NOWHERE }];
-        slot.leaf = leaf;
-        slot.id = if leaf.level as usize == self.last { id } else { NONE };
-        slot.stamp = 0;
-    }
-
-    /// Makes the order of use right, as it is before the access `at`.
-    #[inline(always)]
-    fn settle_up(&mut self, recent: &mut Recent, at: usize) {
-        if std::mem::take(&mut recent.pending) {
-            self.use_in_order(recent);
+    /// Counts the common accesses: all but those that were not. What they missed is counted already.
+    fn count_common(&mut self, kinds: Option<&[u8]>, done: u64, uncommon: [u64; 3]) {
+        let count = |code| kinds.map_or(0, |it| it.iter().filter(|it| **it == code).count() as u64);
+        let (writes, fetches) = (count(1) - uncommon[1], count(2) - uncommon[2]);
+        let all = done - uncommon.iter().sum::<u64>();
+        let counters = &mut self.counters;
+        counters.accesses += all;
+        counters.writes += writes;
+        counters.fetches += fetches;
+        let missed = std::mem::take(&mut self.common_misses);
+        let [data_misses, misses] = missed.first;
+        let apart = if self.itlb.is_some() { fetches } else { 0 };
+        counters.itlb_hits += apart - misses;
+        counters.itlb_misses += misses;
+        if self.dtlb.is_some() {
+            counters.dtlb_hits += all - apart - data_misses;
+            counters.dtlb_misses += data_misses;
         }
-        recent.settled = at;
-    }
-
-    #[inline(never)]
-    fn use_in_order(&mut self, recent: &Recent) {
-        let mut used = [(0, 0); 2 * RECENT];
-        let mut count = 0;
-        for (number, slot) in recent.slots.iter().enumerate() {
-            if slot.stamp > recent.settled {
-                used[count] = (slot.stamp, number);
-                count += 1;
-            }
+        if self.second.is_some() {
+            counters.second_tlb_hits += misses + data_misses - missed.walks;
+            counters.second_tlb_misses += missed.walks;
         }
-        let used = &mut used[..count];
-        used.sort_unstable();
-        for &(_, number) in &*used {
-            let slot = recent.slots[number];
-            let fetch = number >= RECENT && self.itlb.is_some();
-            if let Some(tlb) = if fetch { &mut self.itlb } else { &mut self.dtlb } {
-                let page = slot.tags[0] << self.geometry.page_bits;
-                tlb.get(&self.tables, Some(slot.leaf), self.cutter.page_number(page).unwrap_or(0));
-            }
-            if slot.id != NONE {
-                self.frames.touch(slot.id);
-            }
+        if self.walk_cache.is_some() {
+            counters.walk_cache_hits += missed.walks - missed.from_root;
+            counters.walk_cache_misses += missed.from_root;
         }
-    }
-
-    fn count_skipped(&mut self, recent: &Recent) {
-        let [reads, writes, fetches] = recent.skipped;
-        self.counters.accesses += reads + writes + fetches;
-        self.counters.writes += writes;
-        self.counters.fetches += fetches;
-        if self.itlb.is_some() {
-            self.counters.itlb_hits += fetches;
-            self.counters.dtlb_hits += reads + writes;
-        } else {
-            self.counters.dtlb_hits += reads + writes + fetches;
-        }
-    }
-
-    /// What an access took.
-    pub(super) fn latency_ns(&self, done: &Done) -> f64 {
-        let times = &self.times;
-        let looked = done.denial != Some(Denial::NonCanonical) && self.dtlb.is_some();
-        let minor = done.outcome == Outcome::MinorFault;
-        let part = |counts: bool, ns: f64| if counts { ns } else { 0.0 };
-        part(looked, times.tlb)
-            + part(done.second, times.second_tlb)
-            + part(done.walked && self.walk_cache.is_some(), times.walk_cache)
-            + f64::from(done.references) * times.memory
-            + part(done.denial.is_none(), times.memory)
-            + part(minor, times.minor_fault)
-            + done.device_ns
+        counters.walks += missed.walks;
+        counters.walk_references += missed.references;
     }
 }

@@ -155,7 +155,7 @@ impl Machine {
                 return Err(stop(Why::Denied(denial)));
             }
             device_ns = done.device_ns;
-            run.now += self.latency_ns(&done) - device_ns;
+            run.now += self.prices().of(&done) - device_ns;
             run.next[job] += 1;
         }
         run.spent(Some(job), begin, false);

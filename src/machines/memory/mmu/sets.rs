@@ -16,8 +16,8 @@ impl<V: Copy> Sets<V> {
 
     /// What is held under `key`; using it counts.
     pub fn get(&mut self, number: u64, key: u64) -> Option<V> {
-        let (set, places) = self.ways.set(number);
-        let held = &self.held[places];
+        let (set, first) = self.ways.set(number);
+        let held = &self.held[first..first + self.ways.count()];
         let (way, value) = held
             .iter()
             .enumerate()
@@ -28,11 +28,10 @@ impl<V: Copy> Sets<V> {
 
     /// Puts in what is not held yet.
     pub fn fill(&mut self, number: u64, key: u64, value: V) {
-        let (set, places) = self.ways.set(number);
-        let held = &mut self.held[places];
-        let way = self.ways.victim(set, || held.iter().position(Option::is_none));
-        held[way] = Some((key, value));
-        self.ways.filled(set, way);
+        let (set, first) = self.ways.set(number);
+        let held = &self.held;
+        let way = self.ways.fill(set, |ways| held[first..first + ways].iter().position(Option::is_none));
+        self.held[first + way] = Some((key, value));
     }
 }
 

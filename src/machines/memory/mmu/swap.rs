@@ -70,6 +70,12 @@ impl Swap {
         Self { limit: limit.unwrap_or(u32::MAX - 1), next: 0, free: Vec::new() }
     }
 
+    /// Whether any slot is free.
+    #[inline]
+    pub fn has_room(&self) -> bool {
+        self.next < self.limit || !self.free.is_empty()
+    }
+
     /// A free slot.
     pub fn take(&mut self) -> Option<u32> {
         self.free.pop().or_else(|| {

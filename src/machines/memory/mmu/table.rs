@@ -1,5 +1,7 @@
 //! Page tables of all address spaces, in one arena: tables are made when first needed, and what they would take
 //! on a real machine is counted.
+use prefetch_index::prefetch_index;
+
 use super::entry::{Entry, NONE, flag};
 use super::geometry::{Geometry, MAX_LEVELS};
 
@@ -46,7 +48,8 @@ struct Hint {
     /// The number of the first page of the piece, without the bits within it.
     group: u64,
     space: u32,
-    piece: u32,
+    /// The place of its first entry.
+    first: Place,
 }
 
 /// What piece of which table.
@@ -55,6 +58,8 @@ struct Piece {
     table: TableId,
     /// Which of the table's pieces.
     number: u32,
+    /// The entry that leads to the table.
+    parent: Place,
 }
 
 /// How a level's index is cut out of a page number.
@@ -86,7 +91,7 @@ pub struct Tables {
     hints: Vec<Hint>,
 }
 
-const NO_HINT: Hint = Hint { group: u64::MAX, space: NONE, piece: NONE };
+const NO_HINT: Hint = Hint { group: u64::MAX, space: NONE, first: NONE };
 
 impl Tables {
     /// No tables yet.
@@ -151,29 +156,50 @@ impl Tables {
         if level == self.last {
             let (space, page) = self.owner(piece << PIECE_BITS);
             let at = self.hint(space, page >> self.within);
-            if self.hints[at].piece == piece {
+            if self.hints[at].first == piece << PIECE_BITS {
                 self.hints[at] = NO_HINT;
             }
         }
     }
 
     /// Where a piece is remembered.
-    #[inline(always)]
     fn hint(&self, space: u32, group: u64) -> usize {
-        (group as usize ^ (space as usize).wrapping_mul(0x9e5)) & (self.hints.len() - 1)
+        hint(&self.hints, space, group)
     }
 
     /// The entry that stands for a page of a space, present or not.
     #[inline(always)]
     pub fn leaf(&mut self, space: u32, root: TableId, page: u64) -> Option<Leaf> {
-        let group = page >> self.within;
-        let hint = self.hints[self.hint(space, group)];
-        if hint.group != group || hint.space != space {
+        let place = find(&self.hints, self.within, space, page);
+        if place == NONE {
             return self.learn(space, root, page);
         }
-        let place = (hint.piece << PIECE_BITS) + (page as u32 & ((1 << self.within) - 1));
         let known = self.entries[place as usize].page != NONE;
         known.then_some(Leaf { place, level: self.last as u32 })
+    }
+
+    /// How many entries of a last table lie side by side, at places with the lowest bits of their pages' numbers.
+    pub fn neighbours(&self) -> usize {
+        1 << self.within
+    }
+
+    /// What common accesses need.
+    #[inline(always)]
+    pub fn near_at_hand(&mut self) -> Near<'_> {
+        let Self { cuts, hints, pieces, entries, within, .. } = self;
+        Near { entries, hints, pieces, cuts, within: *within }
+    }
+
+    /// An entry will be needed soon.
+    #[inline(always)]
+    pub fn prefetch(&self, place: Place) {
+        prefetch_index(&self.entries, place as usize);
+    }
+
+    /// All entries, by place.
+    #[inline(always)]
+    pub fn entries(&mut self) -> &mut [Entry] {
+        &mut self.entries
     }
 
     #[inline(never)]
@@ -181,9 +207,9 @@ impl Tables {
         let group = page >> self.within;
         let leaf = self.find_leaf(root, page)?;
         if leaf.level as usize == self.last {
-            let piece = leaf.place >> PIECE_BITS;
+            let first = leaf.place >> PIECE_BITS << PIECE_BITS;
             let at = self.hint(space, group);
-            self.hints[at] = Hint { group, space, piece };
+            self.hints[at] = Hint { group, space, first };
         }
         Some(leaf)
     }
@@ -263,14 +289,14 @@ impl Tables {
         }
         let number = index >> PIECE_BITS;
         let piece = self.free_pieces.pop().unwrap_or_else(|| {
-            self.pieces.push(Piece { table: NONE, number: 0 });
+            self.pieces.push(Piece { table: NONE, number: 0, parent: NONE });
             self.entries.resize(self.entries.len() + PIECE, Entry::EMPTY);
             self.pieces.len() as u32 - 1
         });
         if self.pieces.len() > self.hints.len() && self.hints.len() < MOST_HINTS {
             self.hints = vec![NO_HINT; 2 * self.hints.len()];
         }
-        self.pieces[piece as usize] = Piece { table: id, number };
+        self.pieces[piece as usize] = Piece { table: id, number, parent: self.tables[id as usize].parent };
         self.directory[(self.tables[id as usize].first + number) as usize] = piece;
         (piece << PIECE_BITS) + (index & (PIECE as u32 - 1))
     }
@@ -343,6 +369,57 @@ impl Tables {
                 self.tree(entry.target, counts);
             }
         }
+    }
+}
+
+/// Where a piece is remembered.
+#[inline(always)]
+fn hint(hints: &[Hint], space: u32, group: u64) -> usize {
+    (group as usize ^ (space as usize).wrapping_mul(0x9e5)) & (hints.len() - 1)
+}
+
+/// Where the entry of a small page lies, if its piece is remembered; [`NONE`] otherwise.
+#[inline(always)]
+fn find(hints: &[Hint], within: u8, space: u32, page: u64) -> Place {
+    let group = page >> within;
+    let found = hints[hint(hints, space, group)];
+    let place = found.first.wrapping_add(page as u32 & ((1 << within) - 1));
+    if found.group == group && found.space == space { place } else { NONE }
+}
+
+/// The tables, as common accesses see them: entries, and where those of small pages lie.
+pub struct Near<'a> {
+    /// All entries, by place.
+    pub entries: &'a mut [Entry],
+    hints: &'a [Hint],
+    pieces: &'a [Piece],
+    cuts: &'a [Cut],
+    within: u8,
+}
+
+impl Near<'_> {
+    /// Where the entry of a small page lies, if it is near at hand, which not every one is; [`NONE`] otherwise.
+    #[inline(always)]
+    pub fn find(&self, space: u32, page: u64) -> Place {
+        find(self.hints, self.within, space, page)
+    }
+
+    /// An entry will be needed soon.
+    #[inline(always)]
+    pub fn prefetch(&self, place: Place) {
+        prefetch_index(&*self.entries, place as usize);
+    }
+
+    /// The entry that leads to the table an entry lies in.
+    #[inline(always)]
+    pub fn above(&self, place: Place) -> Place {
+        self.pieces[(place >> PIECE_BITS) as usize].parent
+    }
+
+    /// As [`Tables::shift`].
+    #[inline(always)]
+    pub fn shift(&self, level: usize) -> u8 {
+        self.cuts[level].shift
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::NONE;
+use super::entry::{Entry, NONE};
 use super::geometry::Geometry;
 use super::table::{Leaf, Place, Tables};
 use super::ways::{Shape, Ways};
@@ -97,16 +97,15 @@ impl Array {
     /// Holds the entry at `place`, which it does not hold yet; `slot` is where the entry notes that. Gives back
     /// what had to make room.
     #[inline(always)]
-    pub(super) fn fill(&mut self, tables: &mut Tables, slot: usize, number: u64, place: Place) -> Place {
-        let (set, places) = self.ways.set(number);
-        let holders = &mut self.holders[places];
-        let way = self.ways.victim(set, || holders.iter().position(|it| *it == NONE));
-        let victim = std::mem::replace(&mut holders[way], place);
+    pub(super) fn fill(&mut self, entries: &mut [Entry], slot: usize, number: u64, place: Place) -> Place {
+        let (set, first) = self.ways.set(number);
+        let holders = &self.holders;
+        let way = self.ways.fill(set, |ways| holders[first..first + ways].iter().position(|it| *it == NONE));
+        let victim = std::mem::replace(&mut self.holders[first + way], place);
         if victim != NONE {
-            tables.at(victim).ways[slot] = 0;
+            entries[victim as usize].ways[slot] = 0;
         }
-        tables.at(place).ways[slot] = way as u16 + 1;
-        self.ways.filled(set, way);
+        entries[place as usize].ways[slot] = way as u16 + 1;
         victim
     }
 
@@ -116,8 +115,8 @@ impl Array {
         if way == 0 {
             return false;
         }
-        let (set, places) = self.ways.set(number);
-        self.holders[places][usize::from(way) - 1] = NONE;
+        let (set, first) = self.ways.set(number);
+        self.holders[first + usize::from(way) - 1] = NONE;
         self.ways.vacated(set, usize::from(way) - 1);
         true
     }
@@ -125,6 +124,44 @@ impl Array {
     /// The entries that are held.
     pub(super) fn held(&self) -> impl Iterator<Item = Place> {
         self.holders.iter().copied().filter(|it| *it != NONE)
+    }
+}
+
+/// What one level of TLB holds of small pages; nothing at all if there is no such level.
+pub(super) struct Held<'a> {
+    array: Option<&'a mut Array>,
+    slot: usize,
+}
+
+impl<'a> Held<'a> {
+    pub fn of(tlb: &'a mut Option<Tlb>) -> Self {
+        match tlb {
+            Some(tlb) => Self { array: tlb.arrays.get_mut(tlb.small), slot: tlb.slot },
+            None => Self { array: None, slot: 0 },
+        }
+    }
+
+    /// Whether an entry is held; if so it is used.
+    #[inline(always)]
+    pub fn hit(&mut self, entry: &Entry, number: u64) -> bool {
+        let way = entry.ways[self.slot];
+        if way == 0 {
+            return false;
+        }
+        match &mut self.array {
+            Some(array) => array.used(number, way),
+            None => return false,
+        }
+        true
+    }
+
+    /// Takes down an entry that is not global, and not known yet; what had to make room for it.
+    #[inline(always)]
+    pub fn fill(&mut self, entries: &mut [Entry], place: Place, number: u64) -> Place {
+        match &mut self.array {
+            Some(array) => array.fill(entries, self.slot, number, place),
+            None => NONE,
+        }
     }
 }
 
@@ -136,6 +173,8 @@ pub struct Tlb {
     arrays: Vec<Array>,
     /// Which array holds pages of a level.
     array_of: [Option<u8>; 8],
+    /// The array that holds small pages, if any does.
+    small: usize,
     /// The global entries that are held, by level and number: others may find them, too.
     globals: BTreeMap<(u8, u64), Place>,
     /// The levels of pages, small ones first.
@@ -154,13 +193,20 @@ impl Tlb {
         let sets =
             arrays.iter().zip(0..).map(|(it, number)| Array::new(it.shape, seed, slot as u32 * 8 + number));
         let levels = [geometry.levels() as u8 - 1].into_iter().chain(geometry.huge_levels.iter().copied());
-        Self { slot, arrays: sets.collect(), array_of, globals: BTreeMap::new(), levels: levels.collect() }
+        let small = array_of[geometry.levels() - 1].map_or(usize::MAX, usize::from);
+        let (arrays, levels) = (sets.collect(), levels.collect());
+        Self { slot, arrays, array_of, small, globals: BTreeMap::new(), levels }
     }
 
-    /// Whether there is an array for pages of `level`.
-    #[inline]
-    pub fn keeps(&self, level: u32) -> bool {
-        self.array_of[level as usize].is_some()
+    /// Whether any entry is held that other address spaces may find, too.
+    #[inline(always)]
+    pub fn holds_globals(&self) -> bool {
+        !self.globals.is_empty()
+    }
+
+    /// Whether there is an array for small pages.
+    pub fn keeps_small(&self) -> bool {
+        self.small != usize::MAX
     }
 
     /// The entry that is known for a page; `own` is that of the address space.
@@ -194,7 +240,7 @@ impl Tlb {
     pub fn fill(&mut self, tables: &mut Tables, leaf: Leaf, page: u64, global: bool) {
         let Some(array) = self.array_of[leaf.level as usize] else { return };
         let number = page >> tables.shift(leaf.level as usize);
-        let victim = self.arrays[usize::from(array)].fill(tables, self.slot, number, leaf.place);
+        let victim = self.arrays[usize::from(array)].fill(tables.entries(), self.slot, number, leaf.place);
         if !self.globals.is_empty() && victim != NONE {
             self.forget_global(tables, victim);
         }

@@ -170,7 +170,7 @@ impl Machine {
             references: done.references,
             victims: notes.victims,
             copied: notes.copied,
-            time_ns: self.latency_ns(&done),
+            time_ns: self.prices().of(&done),
             device_ns: done.device_ns,
         })
     }

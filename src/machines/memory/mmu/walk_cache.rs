@@ -2,7 +2,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::geometry::{Geometry, MAX_LEVELS};
-use super::table::{Place, TableId, Tables};
+use super::table::{Near, Place, TableId, Tables};
 use super::tlb::Array;
 use super::ways::Shape;
 use crate::sim::Invalid;
@@ -63,11 +63,31 @@ impl WalkCache {
         None
     }
 
+    /// How many of the entries above one of the last table a walk reads, all of which there are; takes them down.
+    #[inline(always)]
+    pub fn climb(&mut self, near: &mut Near<'_>, leaf: Place, page: u64) -> u32 {
+        let mut place = leaf;
+        for (read, level) in (0..self.levels.len()).rev().enumerate() {
+            place = near.above(place);
+            let Some(array) = &mut self.levels[level] else { continue };
+            let number = page >> near.shift(level);
+            let way = near.entries[place as usize].ways[SLOT];
+            if way != 0 {
+                array.used(number, way);
+                self.hits[level] += 1;
+                return read as u32;
+            }
+            array.fill(near.entries, SLOT, number, place);
+        }
+        self.levels.len() as u32
+    }
+
     /// Takes down an upper entry. A walk begins below what was found, and reads only what was looked for in vain.
     #[inline]
     pub fn fill(&mut self, tables: &mut Tables, level: usize, page: u64, place: Place) {
         if let Some(Some(array)) = self.levels.get_mut(level) {
-            array.fill(tables, SLOT, page >> tables.shift(level), place);
+            let number = page >> tables.shift(level);
+            array.fill(tables.entries(), SLOT, number, place);
         }
     }
 

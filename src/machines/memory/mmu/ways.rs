@@ -1,6 +1,4 @@
 //! The ways of a set-associative cache: which one makes room. What is held in them is kept by who uses this.
-use std::ops::Range;
-
 use serde::{Deserialize, Serialize};
 
 use crate::sim::{Invalid, Purpose, Rng};
@@ -74,8 +72,11 @@ pub struct Ways {
     clock: u64,
     /// Whether sets are too wide for an [`Order`].
     wide: bool,
-    /// Whether the [`Order`] alone says who makes room.
+    /// Whether the [`Order`] alone says who makes room, and whether a use changes it.
     ordered: bool,
+    renewed: bool,
+    /// The bits of an [`Order`] that are in use.
+    used: u64,
     rng: Rng,
 }
 
@@ -96,20 +97,37 @@ impl Ways {
             clock: 0,
             wide,
             ordered: !wide && matches!(shape.policy, Eviction::Lru | Eviction::Fifo),
+            renewed: !wide && shape.policy == Eviction::Lru,
+            used: u64::MAX >> (64 - 4 * ways.min(Order::MOST)),
             rng: Rng::stream(seed, Purpose::Memory, 1, stream),
         }
     }
 
-    /// The set that a number belongs to, and the places of its ways among those of all sets.
-    #[inline]
-    pub fn set(&self, number: u64) -> (usize, Range<usize>) {
+    /// The set that a number belongs to, and the place of its first way among those of all sets.
+    #[inline(always)]
+    pub fn set(&self, number: u64) -> (usize, usize) {
         let set = (number & self.mask) as usize;
-        (set, set * self.ways..(set + 1) * self.ways)
+        (set, set * self.ways)
+    }
+
+    /// How many ways a set has.
+    pub fn count(&self) -> usize {
+        self.ways
     }
 
     /// A way was found.
     #[inline(always)]
     pub fn used(&mut self, set: usize, way: usize) {
+        if self.renewed {
+            let state = &mut self.states[set];
+            *state = Order(*state).to_front(way).0;
+        } else {
+            self.used_otherwise(set, way);
+        }
+    }
+
+    #[inline(never)]
+    fn used_otherwise(&mut self, set: usize, way: usize) {
         match self.policy {
             Eviction::Lru => self.goes_last(set, way),
             Eviction::TreePlru => self.point_away(set, way),
@@ -117,18 +135,7 @@ impl Ways {
         }
     }
 
-    /// A way was filled.
-    #[inline(always)]
-    pub fn filled(&mut self, set: usize, way: usize) {
-        match self.policy {
-            Eviction::Lru | Eviction::Fifo => self.goes_last(set, way),
-            Eviction::TreePlru => self.point_away(set, way),
-            Eviction::Random => {}
-        }
-    }
-
     /// A way is the last of its set to make room.
-    #[inline(always)]
     fn goes_last(&mut self, set: usize, way: usize) {
         if self.wide {
             self.clock += 1;
@@ -139,18 +146,32 @@ impl Ways {
         }
     }
 
-    /// The way where there is room, or room is made; a vacant one, which `vacant` finds, comes first.
+    /// The way where there is room, or room is made, which is filled now; a vacant one, which `vacant` finds among so
+    /// many, comes first.
     #[inline(always)]
-    pub fn victim(&mut self, set: usize, vacant: impl FnOnce() -> Option<usize>) -> usize {
+    pub fn fill(&mut self, set: usize, vacant: impl FnOnce(usize) -> Option<usize>) -> usize {
         if self.ordered {
             // Vacant ways are the first to go.
-            return Order(self.states[set]).last(self.ways);
+            let state = &mut self.states[set];
+            let way = Order(*state).last(self.ways);
+            *state = Order(*state).last_to_front(way, self.used).0;
+            return way;
         }
-        self.victim_otherwise(set, vacant())
+        self.fill_otherwise(set, vacant(self.ways))
     }
 
     #[inline(never)]
-    fn victim_otherwise(&mut self, set: usize, vacant: Option<usize>) -> usize {
+    fn fill_otherwise(&mut self, set: usize, vacant: Option<usize>) -> usize {
+        let way = self.victim(set, vacant);
+        match self.policy {
+            Eviction::Lru | Eviction::Fifo => self.goes_last(set, way),
+            Eviction::TreePlru => self.point_away(set, way),
+            Eviction::Random => {}
+        }
+        way
+    }
+
+    fn victim(&mut self, set: usize, vacant: Option<usize>) -> usize {
         match (self.policy, vacant) {
             (Eviction::Lru | Eviction::Fifo, _) => {
                 let stamps = &self.stamps[set * self.ways..(set + 1) * self.ways];
@@ -234,6 +255,12 @@ impl Order {
         Self(above | (way as u64) << end | between << at | below)
     }
 
+    /// What [`to_front`](Self::to_front) makes of the [`last`](Self::last) way; `used` are the bits in use.
+    #[inline]
+    fn last_to_front(self, last: usize, used: u64) -> Self {
+        Self(self.0 & !used | self.0 << 4 & used | last as u64)
+    }
+
     #[inline]
     fn last(self, ways: usize) -> usize {
         (self.0 >> (4 * (ways - 1)) & 0xf) as usize
@@ -252,6 +279,8 @@ mod tests {
             let mut rng = Rng::stream(7, Purpose::Memory, 0, ways as u32);
             for _ in 0..500 {
                 let way = rng.below(ways as u64) as usize;
+                let used = u64::MAX >> (64 - 4 * ways);
+                assert_eq!(order.last_to_front(list[ways - 1], used).0, order.to_front(list[ways - 1]).0);
                 list.retain(|it| *it != way);
                 if rng.below(3) == 0 {
                     list.push(way);

@@ -5,7 +5,7 @@
 //! A bit for each reference that is still the last one to its page: the distance is the number of bits behind the last
 //! reference (Olken 1981 keeps them in a tree; here they are words with counts of what is before each block of words,
 //! and places are numbered anew once they run out, so that there are never many more places than pages).
-use std::hint::black_box;
+use prefetch_index::prefetch_index;
 
 use super::index::NONE;
 use super::last::{GROUP, Last};
@@ -38,11 +38,11 @@ pub fn for_each(
                 }
                 continue;
             }
-            black_box(pages().fold(0, |touched, page| touched ^ last.touch(page)));
+            pages().for_each(|page| last.prefetch(page));
             let mut numbers = [0; GROUP];
             pages().zip(&mut numbers).for_each(|(page, number)| *number = last.number(page));
             let numbers = &numbers[..group.len()];
-            black_box(numbers.iter().fold(0, |touched, it| touched ^ stack.touch(last.place(*it))));
+            numbers.iter().for_each(|number| stack.prefetch(last.place(*number)));
             numbers.iter().for_each(|number| take(stack.distance(*number, &mut last)));
             before = None;
         }
@@ -113,11 +113,11 @@ impl Stack {
         Self { top: [NONE; TOP], words, blocks, groups, page, next: 0, pages: 0 }
     }
 
-    /// Looks at the place that [`distance`](Self::distance) will take away, so that it is near by then; the answer
-    /// means nothing.
+    /// Has what [`distance`](Self::distance) will look at of the place that it takes away on its way from memory.
     #[inline]
-    fn touch(&self, place: u32) -> u64 {
-        self.words.get(place as usize / 64).copied().unwrap_or(0)
+    fn prefetch(&self, place: u32) {
+        prefetch_index(&self.words, place as usize / 64);
+        prefetch_index(&self.blocks, place as usize / BLOCK);
     }
 
     /// The distance of the next reference, which is to the page of that number.

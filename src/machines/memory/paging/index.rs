@@ -1,5 +1,7 @@
 //! The pages that are known, each with a slot: a small number under which things are kept about it.
 
+use prefetch_index::prefetch_index;
+
 /// No slot.
 pub(super) const NONE: u32 = u32::MAX;
 
@@ -15,8 +17,8 @@ pub trait Index: Clone {
     /// The slot of a page.
     fn find(&self, page: Self::Page) -> Option<u32>;
 
-    /// Looks where [`find`](Self::find) will look, so that it is near by then; the answer means nothing.
-    fn touch(&self, page: Self::Page) -> u64;
+    /// Has what [`find`](Self::find) will look at on its way from memory.
+    fn prefetch(&self, page: Self::Page);
 
     /// The page of a slot.
     fn page(&self, slot: u32) -> Self::Page;
@@ -98,9 +100,8 @@ impl Index for Hashed {
     }
 
     #[inline]
-    fn touch(&self, page: u64) -> u64 {
-        let first = self.chains[self.chain(page)];
-        self.entries.get(first as usize).map_or(0, |entry| entry.page)
+    fn prefetch(&self, page: u64) {
+        prefetch_index(&self.entries, self.chains[self.chain(page)] as usize);
     }
 
     #[inline]
@@ -168,8 +169,8 @@ impl Index for Direct {
     }
 
     #[inline]
-    fn touch(&self, page: u32) -> u64 {
-        self.slots.get(page as usize).copied().map_or(0, u64::from)
+    fn prefetch(&self, page: u32) {
+        prefetch_index(&self.slots, page as usize);
     }
 
     #[inline]
@@ -224,8 +225,8 @@ impl<I: Index> Slots<I> {
     }
 
     #[inline]
-    pub(super) fn touch(&self, page: I::Page) -> u64 {
-        self.index.touch(page)
+    pub(super) fn prefetch(&self, page: I::Page) {
+        self.index.prefetch(page);
     }
 
     #[inline]

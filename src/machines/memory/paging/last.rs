@@ -1,4 +1,6 @@
 //! Where each page last came.
+use prefetch_index::prefetch_index;
+
 use super::index::{Hashed, NONE, Slots};
 
 /// How sparse the numbers of pages may be for an array: so many times as many numbers as references.
@@ -37,12 +39,12 @@ impl Last {
         }
     }
 
-    /// Looks where [`number`](Self::number) will look, so that it is near by then; the answer means nothing.
+    /// Has what [`number`](Self::number) and [`place`](Self::place) will look at on its way from memory.
     #[inline]
-    pub(super) fn touch(&self, page: u64) -> u64 {
+    pub(super) fn prefetch(&self, page: u64) {
         match self {
-            Self::Own(_) => 0,
-            Self::Hashed(known) => known.touch(page),
+            Self::Own(places) => prefetch_index(places, page as usize),
+            Self::Hashed(known) => known.prefetch(page),
         }
     }
 

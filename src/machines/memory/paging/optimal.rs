@@ -3,7 +3,6 @@
 //! The future is worked out beforehand, from behind: of each reference, where its page comes next. Then no page needs
 //! to be looked up again: a set holds, for each page with a frame, where it comes next; a reference hits if its own
 //! place is in the set, and the victim is the largest member.
-use std::hint::black_box;
 
 use super::index::NONE;
 use super::last::{GROUP, Last};
@@ -20,7 +19,7 @@ pub fn next_uses(pages: &[u64], page_bits: u32, go_on: &mut dyn FnMut() -> bool)
             return Err(Error::Interrupted);
         }
         let pages = || group.iter().map(|page| page >> page_bits);
-        black_box(pages().fold(0, |touched, page| touched ^ last.touch(page)));
+        pages().for_each(|page| last.prefetch(page));
         for (page, next) in pages().zip(next).rev() {
             at -= 1;
             let number = last.number(page);
