@@ -84,7 +84,8 @@ from .verdict import MODELS, Classification, Edge, Verdict, check, classify
 from .workload import Hotspot, Keys, Latest, Load, Sequential, UniformKeys, Workload, Zipf
 
 if TYPE_CHECKING:
-    from . import plot
+    from . import plot, widgets
+    from .widgets import spacetime
 
 __all__ = [
     "MODELS",
@@ -185,13 +186,17 @@ __all__ = [
     "load",
     "memory",
     "plot",
+    "spacetime",
     "specs",
     "validate",
+    "widgets",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """Pictures are imported when they are first asked for: they need matplotlib, nothing else does."""
-    if name == "plot":
-        return import_module(".plot", __name__)
+    """Pictures are imported when they are first asked for: they need matplotlib or a browser, nothing else does."""
+    if name in ("plot", "widgets"):
+        return import_module(f".{name}", __name__)
+    if name == "spacetime":
+        return import_module(".widgets", __name__).spacetime
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DistlabError, ParameterError
+from .. import units
+from ..errors import DistlabError, ParameterError, ParameterTypeError
 from . import _style as style
+from ._arrows import Messages, draw_messages, lines_of, messages_of
 from ._columns import NOBODY, UP, FaultInterval, Trace, fault_intervals
+from ._order import chain_of, cuts_of, event_of, order_of
+from ._overlays import Cone, cone_of, draw_chain, draw_cone, draw_cuts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from ..causal import Causality
 
 #: What happens at one node, and its mark.
 MARKS = {
@@ -26,9 +31,6 @@ MARKS = {
     "sync": ("D", style.PURPLE, "synced"),
     "note": ("*", style.ORANGE, "note"),
 }
-
-#: How far an arrow goes that never arrives, as a share of the way.
-LOST_AT = 0.6
 
 
 class TooManyArrows(DistlabError, ValueError):
@@ -60,22 +62,6 @@ class TooManyArrows(DistlabError, ValueError):
         return f"{counts}: narrow window, nodes or labels, or raise limit"
 
 
-@dataclass(frozen=True)
-class _Messages:
-    """The messages of a window: when and where each left, when it arrived, what became of it."""
-
-    sent: NDArray[np.float64]
-    arrived: NDArray[np.float64]
-    source: NDArray[np.int64]
-    target: NDArray[np.int64]
-    label: NDArray[np.str_]
-    lost: NDArray[np.bool_]
-    copy: NDArray[np.bool_]
-
-    def pick(self, chosen: NDArray[np.bool_]) -> _Messages:
-        return _Messages(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
-
-
 def spacetime(
     trace: Any,
     window: tuple[float, float] | None = None,
@@ -85,14 +71,18 @@ def spacetime(
     kinds: Collection[str] = ("timer", "call", "reply", "note"),
     labels: Collection[str] | None = None,
     notes: Collection[str] | None = None,
-    limit: int = 2_000,
+    axis: str = "time",
+    cut: Any = None,
+    cone: int | None = None,
+    chain: Any = None,
+    limit: int = 50_000,
     seed: int | None = None,
 ) -> Axes:
     """A space-time diagram of a window of a trace.
 
     Messages are arrows from sender to receiver, coloured by their kind; a lost one ends in a cross, one still
-    under way when the trace ends is dashed, as is a copy made by the network. A lane is broken while its node
-    is down and dotted while it is paused. Faults of the network are shaded.
+    under way when the trace ends is dashed, a copy made by the network is dotted. More than 400 are thin lines. A
+    lane is broken while its node is down and dotted while it is paused. Faults of the network are shaded.
 
     Parameters
     ----------
@@ -100,7 +90,7 @@ def spacetime(
         Columns ``time`` (seconds), ``kind, node, peer, id, label``, with the lists ``kinds`` and ``labels``
         that the codes are indices of, and ``names`` of the nodes.
     window : (float, float), optional
-        From when until when, in seconds; the whole trace otherwise.
+        From when until when, in seconds (or in Lamport stamps, as ``axis`` is); the whole trace otherwise.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure otherwise.
     nodes : collection of str, optional
@@ -111,6 +101,17 @@ def spacetime(
         Which kinds of messages to draw; all otherwise.
     notes : collection of str, optional
         Which notes to mark; all otherwise.
+    axis : {"time", "order"}
+        Whether an event stands at its true time, or at its Lamport stamp: as many steps from the left as the longest
+        chain of causes before it. Faults of the network have no place there.
+    cut : mapping of str to int, sequence of int, array of bool, set of int, or mapping of str to any of these, optional
+        A cut to draw, as :meth:`Causality.cut` takes it, or a set of rows; or several by name. Messages that contradict
+        it are red.
+    cone : int, optional
+        A row, the event whose causal past and future to shade. Messages outside are faint.
+    chain : True, int or sequence of int, optional
+        The chain of causes to emphasise: of the last event, of the event of a row, or these rows. See
+        :meth:`Causality.critical_path`.
     limit : int
         How many messages to draw at most.
     seed : int, optional
@@ -126,38 +127,91 @@ def spacetime(
     TooManyArrows
         If the window holds more than ``limit`` messages. Nothing is left out silently.
     ParameterError
-        If the window is empty, or a node or kind is not known.
+        If the window is empty, or a node, kind of event, kind of message or row is not known.
+    ParameterTypeError
+        If an argument is of another type.
+
+    See Also
+    --------
+    distlab.spacetime : the same to zoom into, point at and filter.
 
     Examples
     --------
     >>> import distlab as dl
     >>> rows = {"time": [0.001, 0.004], "kind": ["send", "deliver"], "node": [0, 1], "peer": [1, 0],
     ...         "id": [1, 1], "label": ["ping", "ping"], "names": ["a", "b"]}
-    >>> ax = dl.plot.spacetime(rows, window=(0, 0.01))
+    >>> ax = dl.plot.spacetime(rows, window=(0, 0.01), cone=1)
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['a', 'b']
     """
-    rows = Trace.of(trace)
+    rows, order = Trace.of(trace), None
+    limit = _limit(limit)
+    units.choice(axis, "axis", ("time", "order"))
+    if axis == "order" or any(it is not None for it in (cut, cone, chain)):
+        order = order_of(trace)
+    if axis == "order" and order is not None:
+        rows = replace(rows, time=stamps(rows, order))
     begin, end = _window(rows, window)
     lanes = _lanes(rows, nodes)
-    if unknown := set(kinds) - set(MARKS):
-        raise ParameterError("kinds", sorted(unknown), f"some of {', '.join(MARKS)}")
-    messages = _messages(rows, begin, end, lanes, labels)
+    _check_names("kinds", kinds, MARKS)
+    _check_names("labels", labels, sorted(set(rows.label.tolist())))
+    messages = messages_of(rows, begin, end, lanes, labels)
     if len(messages.sent) > limit:
         raise TooManyArrows(len(messages.sent), limit)
-    ax = style.axes(ax, (8.0, 0.9 + 0.65 * max(len(lanes), 2)))
+    around = None if cone is None or order is None else cone_of(order, event_of(order, cone, "cone"), rows.time)
+    ax = style.axes(ax, (8.0, 0.9 + 0.65 * min(max(len(lanes), 2), 20)))
     ax.set(xlim=(begin, end), ylim=(max(len(lanes), 1) - 0.5, -0.5))
     _draw_lanes(ax, rows, lanes, begin, end)
-    _draw_messages(ax, messages, lanes)
+    _draw_messages(ax, messages, lanes, around)
     _draw_marks(ax, rows.without_notes(notes), lanes, begin, end, kinds)
+    if around is not None:
+        draw_cone(ax, around, rows, lanes)
+    if order is not None:
+        draw_chain(ax, chain_of(order, chain), rows, order, lanes)
+        draw_cuts(ax, cuts_of(order, cut), rows, order, lanes)
     ax.set_yticks(range(len(lanes)), [rows.name(node) for node in lanes])
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
-    ax.set(xlabel="time (s)")
-    style.shade_faults(ax, _network_faults(rows, end))
+    ax.set(xlabel="time (s)" if axis == "time" else "Lamport stamp")
+    if axis == "time":
+        style.shade_faults(ax, network_faults(rows, end))
     style.legend(ax, loc="center left", bbox_to_anchor=(1.0, 0.5))
     style.caption(ax, style.seed_text(seed))
     return ax
+
+
+def _limit(limit: Any) -> int:
+    if isinstance(limit, bool) or not isinstance(limit, int | np.integer):
+        raise ParameterTypeError("limit", limit, "a number of messages")
+    if limit < 0:
+        raise ParameterError("limit", int(limit), "a number of messages, 0 or more")
+    return int(limit)
+
+
+def _check_names(parameter: str, given: Any, known: Collection[str]) -> None:
+    """A collection of names all of which are known; None is all of them."""
+    if given is None:
+        return
+    if isinstance(given, str) or not isinstance(given, Collection):
+        raise ParameterTypeError(parameter, given, "a collection of names")
+    if unknown := sorted(str(it) for it in given if it not in known):
+        raise ParameterError(parameter, unknown, f"some of {', '.join(known)}")
+
+
+def stamps(rows: Trace, order: Causality) -> NDArray[np.float64]:
+    """The Lamport stamp of each row; of a copy, that of what its node did last; 0 of what is nowhere."""
+    found = order.lamport.astype(np.float64)
+    for i in np.flatnonzero(rows.kind == "duplicate"):
+        before = found[:i][(rows.node[:i] == rows.node[i]) & (rows.kind[:i] != "drop")]
+        found[i] = before[-1] if len(before) else 0.0
+    return found
+
+
+def _draw_messages(ax: Axes, messages: Messages, lanes: list[int], around: Cone | None) -> None:
+    left, right = ax.get_xlim()
+    lines = lines_of(messages, lanes, (right - left) / 20)
+    faint = np.zeros(len(messages.sent), np.bool_) if around is None else ~around.touches(messages.row, messages.fate)
+    draw_messages(ax, messages, lines, faint)
 
 
 def _window(rows: Trace, window: tuple[float, float] | None) -> tuple[float, float]:
@@ -181,158 +235,37 @@ def _lanes(rows: Trace, nodes: Collection[str] | None) -> list[int]:
     return [index[name] for name in nodes]
 
 
-def _messages(rows: Trace, begin: float, end: float, lanes: list[int], labels: Collection[str] | None) -> _Messages:
-    """Every message that is under way at some time of the window, between the chosen nodes."""
-    sends = np.flatnonzero(np.isin(rows.kind, ["send", "duplicate"]))
-    fates = np.flatnonzero(np.isin(rows.kind, ["deliver", "drop"]))
-    last = float(rows.time.max(initial=0.0))
-    order = fates[np.argsort(rows.id[fates], kind="stable")]
-    at = np.searchsorted(rows.id[order], rows.id[sends])
-    found = np.zeros(len(sends), dtype=np.bool_)
-    if len(order):
-        at = np.minimum(at, len(order) - 1)
-        found = rows.id[order[at]] == rows.id[sends]
-    fate = order[at] if len(order) else np.zeros(len(sends), dtype=np.int64)
-    messages = _Messages(
-        sent=rows.time[sends],
-        arrived=np.where(found, rows.time[fate], math.inf) if len(order) else np.full(len(sends), math.inf),
-        source=rows.node[sends],
-        target=rows.peer[sends],
-        label=rows.label[sends],
-        lost=found & (rows.kind[fate] == "drop") if len(order) else found,
-        copy=rows.kind[sends] == "duplicate",
-    )
-    over = np.where(np.isfinite(messages.arrived), messages.arrived, last)
-    chosen = (messages.sent <= end) & (over >= begin)
-    chosen &= np.isin(messages.source, lanes) & np.isin(messages.target, lanes)
-    if labels is not None:
-        chosen &= np.isin(messages.label, list(labels))
-    return messages.pick(chosen)
-
-
-def _draw_messages(ax: Axes, messages: _Messages, lanes: list[int]) -> None:
-    row = {node: lane for lane, node in enumerate(lanes)}
-    y0 = np.asarray([row[int(it)] for it in messages.source], dtype=np.float64)
-    y1 = np.asarray([row[int(it)] for it in messages.target], dtype=np.float64)
-    left, right = ax.get_xlim()
-    usual = _usual_delay(messages, (right - left) / 20)
-    x0, x1 = messages.sent, messages.arrived.copy()
-    pending = ~np.isfinite(x1)
-    # A message lost on leaving, or not yet arrived, is drawn as far as one that arrives would get.
-    stub = pending | (messages.lost & (x1 <= x0))
-    x1[stub] = x0[stub] + usual
-    cut = messages.lost | pending
-    x1, y1 = np.where(cut, x0 + LOST_AT * (x1 - x0), x1), np.where(cut, y0 + LOST_AT * (y1 - y0), y1)
-    for name, colour in _colours(messages.label).items():
-        mine = messages.label == name if name != "other" else ~np.isin(messages.label, list(_colours(messages.label)))
-        whole = mine & ~messages.lost & ~pending & ~messages.copy
-        _arrows(ax, x0, y0, x1, y1, whole, colour, name)
-        _dashes(ax, x0, y0, x1, y1, mine & ~whole, colour, None if whole.any() else name)
-        heads = mine & ~messages.lost & ~whole & ~pending
-        ax.plot(x1[heads], y1[heads], ">", color=colour, markersize=3.5, linestyle="none")
-    if messages.lost.any():
-        ax.plot(
-            x1[messages.lost],
-            y1[messages.lost],
-            "x",
-            color=style.VERMILLION,
-            markersize=5,
-            markeredgewidth=1.3,
-            linestyle="none",
-            zorder=4,
-            label="lost",
-        )
-
-
-def _usual_delay(messages: _Messages, otherwise: float) -> float:
-    took = (messages.arrived - messages.sent)[np.isfinite(messages.arrived) & ~messages.lost]
-    return float(np.median(took)) if len(took) else otherwise
-
-
-def _colours(label: NDArray[np.str_]) -> dict[str, str]:
-    """A colour for each of the most frequent labels; "other" for what the palette has none left for."""
-    names, counts = np.unique(label, return_counts=True)
-    frequent = [str(it) for it in names[np.argsort(-counts, kind="stable")]]
-    spare = [it for it in style.PALETTE if it != style.VERMILLION]
-    colours = dict(zip(sorted(frequent[: len(spare)]), spare, strict=False))
-    return colours | ({"other": style.GREY} if len(frequent) > len(spare) else {})
-
-
-def _arrows(
-    ax: Axes,
-    x0: NDArray[np.float64],
-    y0: NDArray[np.float64],
-    x1: NDArray[np.float64],
-    y1: NDArray[np.float64],
-    chosen: NDArray[np.bool_],
-    colour: str,
-    label: str,
-) -> None:
-    """All arrows of one colour as one artist."""
-    if not chosen.any():
-        return
-    a, b, c, d = x0[chosen], y0[chosen], x1[chosen], y1[chosen]
-    ax.quiver(
-        a,
-        b,
-        c - a,
-        d - b,
-        color=colour,
-        angles="xy",
-        scale_units="xy",
-        scale=1,
-        units="inches",
-        width=0.010,
-        headwidth=7,
-        headlength=9,
-        headaxislength=8,
-        minlength=0,
-        zorder=2,
-    )
-    ax.plot([], [], "-", color=colour, label=label)
-
-
-def _dashes(
-    ax: Axes,
-    x0: NDArray[np.float64],
-    y0: NDArray[np.float64],
-    x1: NDArray[np.float64],
-    y1: NDArray[np.float64],
-    chosen: NDArray[np.bool_],
-    colour: str,
-    label: str | None,
-) -> None:
-    """All interrupted lines of one colour as one artist."""
-    if not chosen.any():
-        return
-    from matplotlib.collections import LineCollection
-
-    ends = np.stack([np.stack([x0, y0], axis=1), np.stack([x1, y1], axis=1)], axis=1)[chosen]
-    lines = LineCollection(list(ends), colors=colour, linewidths=0.9, linestyles="dashed", zorder=2)
-    ax.add_collection(lines, autolim=False)
-    if label is not None:
-        ax.plot([], [], "--", color=colour, label=label)
+def lane_breaks(rows: Trace) -> list[tuple[int, int, int, str]]:
+    """When a node was not up: node, the row that began it, the row that ended it (-1: none), "down" or "paused"."""
+    found: list[tuple[int, int, int, str]] = []
+    begun: dict[int, tuple[int, str]] = {}
+    for i in np.flatnonzero(np.isin(rows.kind, ["crash", "pause", "resume", *UP]) & (rows.node != NOBODY)).tolist():
+        node, kind = int(rows.node[i]), str(rows.kind[i])
+        if node in begun:
+            since, state = begun.pop(node)
+            found.append((node, since, i, state))
+        if kind in ("crash", "pause"):
+            begun[node] = (i, "down" if kind == "crash" else "paused")
+    return sorted(found + [(node, since, -1, state) for node, (since, state) in begun.items()], key=lambda it: it[1])
 
 
 def _draw_lanes(ax: Axes, rows: Trace, lanes: list[int], begin: float, end: float) -> None:
     """A line while a node is up, none while it is down, dots while it is paused."""
-    crashed = []
+    breaks = lane_breaks(rows)
     for lane, node in enumerate(lanes):
-        state, since = "up", begin
-        changes = np.flatnonzero((rows.node == node) & np.isin(rows.kind, ["crash", "pause", "resume", *UP]))
-        for i in changes:
-            time, kind = float(rows.time[i]), str(rows.kind[i])
-            after = {"crash": "down", "pause": "paused"}.get(kind, "up")
-            if begin <= time <= end:
-                _stretch(ax, lane, since, time, state)
-                since = time
-                crashed += [(time, lane)] if kind == "crash" else []
-            if time <= end:
-                state = after
-        _stretch(ax, lane, since, end, state)
-    if crashed:
-        x, y = zip(*crashed, strict=True)
-        ax.plot(x, y, "X", color=style.VERMILLION, markersize=8, linestyle="none", zorder=5, label="crash")
+        since = begin
+        for _, first, last, state in (it for it in breaks if it[0] == node):
+            start, stop = (min(float(rows.time[it]), end) if it >= 0 else end for it in (first, last))
+            _stretch(ax, lane, since, start, "up")
+            _stretch(ax, lane, max(start, since), stop, state)
+            since = max(since, stop)
+        _stretch(ax, lane, since, end, "up")
+    crashed = np.flatnonzero((rows.kind == "crash") & (rows.time >= begin) & (rows.time <= end))
+    crashed = crashed[np.isin(rows.node[crashed], lanes)]
+    if len(crashed):
+        y = [lanes.index(int(it)) for it in rows.node[crashed]]
+        mark: dict[str, Any] = {"markersize": 8, "linestyle": "none", "zorder": 5, "label": "crash"}
+        ax.plot(rows.time[crashed], y, "X", color=style.VERMILLION, **mark)
 
 
 def _stretch(ax: Axes, lane: int, start: float, stop: float, state: str) -> None:
@@ -365,6 +298,6 @@ def _write_notes(ax: Axes, rows: Trace, notes: NDArray[np.int64], lanes: list[in
             style.write(ax, text, (time, lane), offset, color=style.BROWN, fontsize=style.SMALL - 1, clip_on=True)
 
 
-def _network_faults(rows: Trace, end: float) -> list[FaultInterval]:
+def network_faults(rows: Trace, end: float) -> list[FaultInterval]:
     """The faults that are not already seen as broken lanes."""
     return [it for it in fault_intervals(rows, end) if not it.label.endswith((" crashed", " paused"))]
