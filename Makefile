@@ -70,6 +70,7 @@ test-rust:
 	cargo test --locked --doc
 
 test-python: $(VENV)/built
+	.ci/browser
 	$(BIN)/python -m pytest
 
 # --- the rest ----------------------------------------------------------------------------------------

@@ -129,14 +129,17 @@ def colours_of(label: NDArray[np.str_]) -> dict[str, str]:
     return colours | ({"other": style.GREY} if len(frequent) > len(COLOURS) else {})
 
 
-def draw_messages(ax: Axes, messages: Messages, lines: Lines, faint: NDArray[np.bool_]) -> None:
+def draw_messages(
+    ax: Axes, messages: Messages, lines: Lines, faint: NDArray[np.bool_], colours: dict[str, str]
+) -> None:
     """All messages, those that are ``faint`` below the others; of thousands only thin lines."""
     pending, dense = ~np.isfinite(messages.arrived), len(messages.sent) > DENSE
-    colours = colours_of(messages.label)
     whole = ~messages.lost & ~pending & ~messages.copy
     dashed, copied = (messages.lost | pending) & ~messages.copy, messages.copy
     for name, colour in colours.items():
         mine = messages.label == name if name != "other" else ~np.isin(messages.label, list(colours))
+        if not mine.any():
+            continue
         for some, alpha in ((mine & faint, FAINT), (mine & ~faint, 1.0)):
             if dense:
                 thin = float(np.clip(600 / len(messages.sent), 0.15, 0.7)) * alpha

@@ -95,7 +95,7 @@ def draw_cuts(ax: Axes, cuts: list[DrawnCut], rows: Trace, order: Causality, lan
     near = 0.012 * (right - left)
     contradicting: set[tuple[int, int]] = set()
     for cut in cuts:
-        x = [_crossing(cut, node, rows.time, near) for node in lanes]
+        x = _crossings(cut, lanes, rows.time, near)
         if not x:
             continue
         colour, y = (CUT if cut.judged.consistent else style.VERMILLION), list(range(len(lanes)))
@@ -108,14 +108,21 @@ def draw_cuts(ax: Axes, cuts: list[DrawnCut], rows: Trace, order: Causality, lan
     ax.set_xlim(left, right)
 
 
-def _crossing(cut: DrawnCut, node: int, x: NDArray[np.float64], near: float) -> float:
-    """Where a cut crosses a lane: just after the last event inside, and before the first outside."""
-    inside, outside = int(cut.inside[node]), int(cut.outside[node])
-    if inside < 0:
-        return float(x[outside] - near) if outside >= 0 else float(x.min(initial=0.0))
-    if outside < 0:
-        return float(x[inside] + near)
-    return float(min((x[inside] + x[outside]) / 2, x[inside] + 1.2 * near))
+def _crossings(cut: DrawnCut, lanes: list[int], x: NDArray[np.float64], near: float) -> list[float]:
+    """Where a cut crosses each lane: between the last event inside and the first outside, as straight as possible."""
+    after = np.asarray([x[it] if it >= 0 else -np.inf for it in cut.inside[lanes]])
+    before = np.asarray([x[it] if it >= 0 else np.inf for it in cut.outside[lanes]])
+    lowest, highest = float(after.max(initial=-np.inf)), float(before.min(initial=np.inf))
+    if np.isinf(lowest):
+        middle = highest - near if np.isfinite(highest) else float(x.min(initial=0.0))
+    elif lowest < highest:  # a straight line parts inside from outside
+        middle = min((lowest + highest) / 2, lowest + near)
+    else:
+        middle = float(np.median(after[np.isfinite(after)]))
+    room = np.minimum(near, (before - after) / 2)
+    room[~np.isfinite(room)] = near
+    found: list[float] = np.clip(middle, after + room, before - room).tolist()
+    return found
 
 
 def _draw_contradictions(

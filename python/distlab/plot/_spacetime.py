@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .. import units
 from ..errors import DistlabError, ParameterError, ParameterTypeError
 from . import _style as style
-from ._arrows import Messages, draw_messages, lines_of, messages_of
+from ._arrows import DENSE, Messages, colours_of, draw_messages, lines_of, messages_of
 from ._columns import NOBODY, UP, FaultInterval, Trace, fault_intervals
 from ._order import chain_of, cuts_of, event_of, order_of
 from ._overlays import Cone, cone_of, draw_chain, draw_cone, draw_cuts
@@ -31,6 +31,10 @@ MARKS = {
     "sync": ("D", style.PURPLE, "synced"),
     "note": ("*", style.ORANGE, "note"),
 }
+
+
+#: The words of more notes than this are not written.
+WORDS = 60
 
 
 class TooManyArrows(DistlabError, ValueError):
@@ -82,7 +86,8 @@ def spacetime(
 
     Messages are arrows from sender to receiver, coloured by their kind; a lost one ends in a cross, one still
     under way when the trace ends is dashed, a copy made by the network is dotted. More than 400 are thin lines. A
-    lane is broken while its node is down and dotted while it is paused. Faults of the network are shaded.
+    lane is broken while its node is down and dotted while it is paused. Faults of the network are shaded. The words of
+    notes are written if there are at most 60.
 
     Parameters
     ----------
@@ -159,11 +164,13 @@ def spacetime(
     if len(messages.sent) > limit:
         raise TooManyArrows(len(messages.sent), limit)
     around = None if cone is None or order is None else cone_of(order, event_of(order, cone, "cone"), rows.time)
-    ax = style.axes(ax, (8.0, 0.9 + 0.65 * min(max(len(lanes), 2), 20)))
+    ax = style.axes(ax, (8.0, 0.9 + 0.65 * min(max(len(lanes), 2), 8) + 0.3 * min(max(len(lanes) - 8, 0), 40)))
     ax.set(xlim=(begin, end), ylim=(max(len(lanes), 1) - 0.5, -0.5))
     _draw_lanes(ax, rows, lanes, begin, end)
-    _draw_messages(ax, messages, lanes, around)
-    _draw_marks(ax, rows.without_notes(notes), lanes, begin, end, kinds)
+    colours = colours_of(rows.label[np.isin(rows.kind, ["send", "duplicate"])])
+    _draw_messages(ax, messages, lanes, around, colours)
+    size = 1.0 if len(messages.sent) <= DENSE else 0.6
+    _draw_marks(ax, rows.without_notes(notes), lanes, begin, end, kinds, size)
     if around is not None:
         draw_cone(ax, around, rows, lanes)
     if order is not None:
@@ -207,11 +214,13 @@ def stamps(rows: Trace, order: Causality) -> NDArray[np.float64]:
     return found
 
 
-def _draw_messages(ax: Axes, messages: Messages, lanes: list[int], around: Cone | None) -> None:
+def _draw_messages(
+    ax: Axes, messages: Messages, lanes: list[int], around: Cone | None, colours: dict[str, str]
+) -> None:
     left, right = ax.get_xlim()
     lines = lines_of(messages, lanes, (right - left) / 20)
     faint = np.zeros(len(messages.sent), np.bool_) if around is None else ~around.touches(messages.row, messages.fate)
-    draw_messages(ax, messages, lines, faint)
+    draw_messages(ax, messages, lines, faint, colours)
 
 
 def _window(rows: Trace, window: tuple[float, float] | None) -> tuple[float, float]:
@@ -274,7 +283,9 @@ def _stretch(ax: Axes, lane: int, start: float, stop: float, state: str) -> None
         ax.plot([start, stop], [lane, lane], color="0.55", linewidth=1.2, linestyle=line, zorder=1)
 
 
-def _draw_marks(ax: Axes, rows: Trace, lanes: list[int], begin: float, end: float, kinds: Iterable[str]) -> None:
+def _draw_marks(
+    ax: Axes, rows: Trace, lanes: list[int], begin: float, end: float, kinds: Iterable[str], scale: float
+) -> None:
     inside = (rows.time >= begin) & (rows.time <= end) & (rows.node != NOBODY)
     for kind in kinds:
         marker, colour, name = MARKS[kind]
@@ -282,9 +293,9 @@ def _draw_marks(ax: Axes, rows: Trace, lanes: list[int], begin: float, end: floa
         if not len(here):
             continue
         y = [lanes.index(int(rows.node[i])) for i in here]
-        size = 6 if kind == "note" else 3.5
+        size = scale * (6.0 if kind == "note" else 3.5)
         ax.plot(rows.time[here], y, marker, color=colour, markersize=size, linestyle="none", zorder=3, label=name)
-        if kind == "note":
+        if kind == "note" and len(here) <= WORDS:
             _write_notes(ax, rows, here, lanes)
 
 

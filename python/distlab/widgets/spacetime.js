@@ -11,8 +11,10 @@
 /** So many arrows are drawn one by one; more than that are drawn as density. */
 export const ARROW_LIMIT = 8000;
 /** Up to so many arrows have heads and dashes; up to so many, their kind is written beside them. */
-export const HEAD_LIMIT = 1500;
+export const HEAD_LIMIT = 1000;
 export const WORD_LIMIT = 24;
+/** So many marks are drawn one by one; more are drawn as bars along the lanes. */
+export const MARK_LIMIT = 1500;
 /** How many messages share one entry of the index of arrivals. */
 const BLOCK = 256;
 /** How wide a column of the density is, in CSS pixels. */
@@ -184,6 +186,18 @@ export function visible(placed, from, to, shown, found) {
   return count;
 }
 
+/** Where a cut crosses each lane, in pixels: after the last event inside, before the first outside, and straight if it can be. */
+export function crossings(after, before, otherwise, near = 10) {
+  const lowest = Math.max(...after), highest = Math.min(...before), known = after.filter(Number.isFinite).sort((a, b) => a - b);
+  let middle = known[known.length >> 1] ?? otherwise;
+  if (lowest < highest) middle = Math.min((lowest + highest) / 2, lowest + near);
+  if (!Number.isFinite(middle)) middle = Number.isFinite(lowest) ? lowest + near : Number.isFinite(highest) ? highest - near : otherwise;
+  return after.map((a, i) => {
+    const room = Math.min(near, (before[i] - a) / 2);
+    return Math.min(Math.max(middle, a + room), before[i] - room);
+  });
+}
+
 /** A step of 1, 2 or 5 times a power of ten that divides `span` into at most `most` parts. */
 export function step(span, most) {
   const raw = span / Math.max(most, 1), power = 10 ** Math.floor(Math.log10(raw));
@@ -334,7 +348,22 @@ class Diagram {
     this.lanes = nodes.flatMap((wanted, node) => (wanted ? [node] : []));
     this.laneOf = new Int32Array(nodes.length).fill(-1);
     this.lanes.forEach((node, lane) => (this.laneOf[node] = lane));
+    this.marked = this.byNode.map((rows) => Uint32Array.from(rows.filter((row) => this.marks[this.data.kind[row]])));
     this.overview = null;
+    if (this.placed) this.line();
+  }
+
+  /** Lanes and colours in the order of the index, so that drawing density reads memory from front to back. */
+  line() {
+    const { sent, placed, laneOf, data } = this, n = sent.count;
+    Object.assign(placed, { a: new Int32Array(n), b: new Int32Array(n), colour: new Uint8Array(n), lost: new Uint8Array(n) });
+    for (let i = 0; i < n; i++) {
+      const message = placed.order[i];
+      placed.a[i] = laneOf[sent.from[message]] ?? -1;
+      placed.b[i] = laneOf[sent.to[message]] ?? -1;
+      placed.colour[i] = data.colour_of[sent.label[message]];
+      placed.lost[i] = sent.state[message] === LOST ? 1 : 0;
+    }
   }
 
   setAxis(axis) {
@@ -342,6 +371,7 @@ class Diagram {
     this.axis = axis;
     this.x = axis === "time" ? data.time : Float64Array.from(this.stamp);
     this.placed = place(this.sent, this.x);
+    this.line();
     let low = Infinity, high = -Infinity;
     for (let i = 0; i < this.x.length; i++) {
       low = Math.min(low, this.x[i]);
@@ -586,53 +616,49 @@ class Diagram {
 
   /** How many messages cross each gap between lanes in each column, in the mean colour of their kinds. */
   drawDensity(count) {
-    const { g, sent, placed, found, laneOf, lanes, colours } = this;
-    const columns = Math.ceil(this.plot / COLUMN), gaps = Math.max(lanes.length - 1, 1), kinds = colours.length;
-    const scale = this.plot / COLUMN / (this.view.to - this.view.from), from = this.view.from;
-    const size = columns * gaps;
-    if (!this.sums || this.sums.length !== size * 4) this.sums = new Float32Array(size * 4);
-    const sums = this.sums.fill(0), rgb = new Float32Array(kinds * 3), lost = new Uint8Array(columns * lanes.length);
-    colours.forEach((it, i) => [1, 3, 5].forEach((at, part) => (rgb[3 * i + part] = parseInt(it.slice(at, at + 2), 16))));
+    const { g, placed, found, lanes, role } = this, { a: first, b: second, begin: begins, end: ends, colour } = placed;
+    const columns = Math.ceil(this.plot / COLUMN), gaps = Math.max(lanes.length - 1, 1), kinds = this.colours.length;
+    const scale = this.plot / COLUMN / (this.view.to - this.view.from), from = this.view.from, size = columns * gaps * kinds;
+    if (this.sums?.length !== size) this.sums = new Float32Array(size);
+    const sums = this.sums.fill(0), lost = new Uint8Array(columns * lanes.length);
     for (let k = 0; k < count; k++) {
-      const place = found[k], message = placed.order[place], colour = 3 * this.data.colour_of[sent.label[message]];
-      let a = laneOf[sent.from[message]], b = laneOf[sent.to[message]];
-      let begin = (placed.begin[place] - from) * scale, end = (placed.end[place] - from) * scale;
-      if (sent.state[message] === LOST && end >= 0 && end < columns) lost[(end | 0) * lanes.length + a] = 1;
-      if (a === b) continue;
+      const i = found[k];
+      let a = first[i], b = second[i], begin = (begins[i] - from) * scale, end = (ends[i] - from) * scale;
+      if (placed.lost[i] && end >= 0 && end < columns) lost[(end | 0) * lanes.length + a] = 1;
       if (a > b) [a, b, begin, end] = [b, a, end, begin];
-      const slope = (end - begin) / (b - a), weight = this.role && !this.matters(message) ? 0.06 : 1;
-      for (let gap = a; gap < b; gap++) {
-        const col = Math.floor(begin + (gap - a + 0.5) * slope);
-        if (col < 0 || col >= columns) continue;
-        const at = 4 * (gap * columns + col);
-        sums[at] += rgb[colour] * weight;
-        sums[at + 1] += rgb[colour + 1] * weight;
-        sums[at + 2] += rgb[colour + 2] * weight;
-        sums[at + 3] += weight;
+      const slope = (end - begin) / (b - a), weight = role && !this.matters(placed.order[i]) ? 0.06 : 1;
+      for (let gap = a, at = begin + 0.5 * slope; gap < b; gap++, at += slope) {
+        if (at >= 0 && at < columns) sums[(gap * columns + (at | 0)) * kinds + colour[i]] += weight;
       }
     }
-    this.paintDensity(columns, gaps);
+    this.paintDensity(columns, gaps, kinds);
     g.fillStyle = this.look.lost;
     for (let i = 0; i < lost.length; i++) {
       if (lost[i]) g.fillRect(this.left + (i / lanes.length | 0) * COLUMN, this.y(i % lanes.length) + 3, COLUMN, 5);
     }
   }
 
-  paintDensity(columns, gaps) {
-    const { g, sums } = this;
+  paintDensity(columns, gaps, kinds) {
+    const { g, sums, colours } = this, cells = columns * gaps;
     this.buffer ??= document.createElement("canvas");
     if (this.buffer.width !== columns || this.buffer.height !== gaps) Object.assign(this.buffer, { width: columns, height: gaps });
     const buffer = this.buffer.getContext("2d"), image = buffer.createImageData(columns, gaps), pixels = image.data;
+    const rgb = colours.map((it) => [1, 3, 5].map((at) => parseInt(it.slice(at, at + 2), 16)));
+    const weights = new Float32Array(cells);
     let most = 1;
-    for (let i = 3; i < sums.length; i += 4) most = Math.max(most, sums[i]);
+    for (let cell = 0, i = 0; cell < cells; cell++) {
+      for (let kind = 0; kind < kinds; kind++) weights[cell] += sums[i++];
+      most = Math.max(most, weights[cell]);
+    }
     const top = Math.log1p(2 ** Math.ceil(Math.log2(most)));
-    for (let i = 0; i < sums.length; i += 4) {
-      const weight = sums[i + 3];
+    for (let cell = 0; cell < cells; cell++) {
+      const weight = weights[cell];
       if (!weight) continue;
-      pixels[i] = sums[i] / weight;
-      pixels[i + 1] = sums[i + 1] / weight;
-      pixels[i + 2] = sums[i + 2] / weight;
-      pixels[i + 3] = 255 * Math.min(1, 0.1 * Math.min(weight, 1) + 0.85 * Math.log1p(weight) / top);
+      for (let kind = 0; kind < kinds; kind++) {
+        const share = sums[cell * kinds + kind] / weight;
+        for (let part = 0; part < 3; part++) pixels[4 * cell + part] += share * rgb[kind][part];
+      }
+      pixels[4 * cell + 3] = 255 * Math.min(1, 0.1 * Math.min(weight, 1) + 0.85 * Math.log1p(weight) / top);
       this.stats.cells++;
     }
     buffer.putImageData(image, 0, 0);
@@ -759,9 +785,9 @@ class Diagram {
     }
   }
 
-  /** Where in a node's events those in view begin and end. */
-  rowsInView(node) {
-    const rows = this.byNode[node], { x, view } = this, slack = 8 * (view.to - view.from) / this.plot;
+  /** Where those of a node's rows that are in view begin and end. */
+  rowsInView(rows) {
+    const { x, view } = this, slack = 8 * (view.to - view.from) / this.plot;
     const first = (value) => {
       let low = 0, high = rows.length;
       while (low < high) {
@@ -775,18 +801,51 @@ class Diagram {
   }
 
   drawMarks() {
-    const { g, data, x, marks, role } = this, ranges = this.lanes.map((node) => this.rowsInView(node));
-    const crowd = ranges.reduce((sum, [a, b]) => sum + b - a, 0) > 4000, radius = crowd ? 2.6 : 4;
-    const paths = data.kinds.map(() => []), last = new Float64Array(data.kinds.length);
-    const words = [];
+    const ranges = this.lanes.map((node) => this.rowsInView(this.marked[node]));
+    if (ranges.reduce((sum, [a, b]) => sum + b - a, 0) > MARK_LIMIT) this.drawCrowd(ranges);
+    else this.drawShapes(ranges);
+  }
+
+  /** The marks of each kind on a lane as bars, one for all that are close to each other. */
+  drawCrowd(ranges) {
+    const { g, data, x, look } = this, kinds = data.kinds.length;
+    const bars = data.kinds.map(() => []), since = new Float64Array(kinds), until = new Float64Array(kinds);
+    const scale = this.plot / (this.view.to - this.view.from), shift = this.left - this.view.from * scale;
+    this.lanes.forEach((node, lane) => {
+      const rows = this.marked[node];
+      until.fill(-Infinity);
+      const close = (kind) => until[kind] > -Infinity && bars[kind].push(lane, since[kind], until[kind]);
+      for (let i = ranges[lane][0]; i < ranges[lane][1]; i++) {
+        const kind = data.kind[rows[i]], at = shift + x[rows[i]] * scale;
+        if (at - until[kind] > 3) {
+          close(kind);
+          since[kind] = at;
+        }
+        until[kind] = at;
+      }
+      for (let kind = 0; kind < kinds; kind++) close(kind);
+    });
+    bars.forEach((found, kind) => {
+      if (!found.length) return;
+      const colour = MARKS[data.kinds[kind]][1], rare = ["crash", "pause", "resume", "fault"].includes(data.kinds[kind]);
+      g.fillStyle = look[colour] ?? colour;
+      for (let i = 0; i < found.length; i += 3) {
+        const y = this.y(found[i]);
+        if (!rare) g.fillRect(found[i + 1] - 1, y - 3, found[i + 2] - found[i + 1] + 2, 6);
+        else for (const at of new Set([found[i + 1], found[i + 2]])) { shape(g, MARKS[data.kinds[kind]][0], at, y, 4); g.fill(); }
+      }
+      this.stats.marks += found.length / 3;
+    });
+  }
+
+  drawShapes(ranges) {
+    const { g, data, x, role } = this, paths = data.kinds.map(() => []), last = new Float64Array(data.kinds.length), words = [];
     this.lanes.forEach((node, lane) => {
       last.fill(-Infinity);
-      const rows = this.byNode[node], y = this.y(lane);
+      const rows = this.marked[node], y = this.y(lane);
       for (let i = ranges[lane][0]; i < ranges[lane][1]; i++) {
-        const row = rows[i], kind = data.kind[row];
-        if (!marks[kind]) continue;
-        const at = this.px(x[row]);
-        if (at - last[kind] < (crowd ? 4 : 1.5)) continue;
+        const row = rows[i], kind = data.kind[row], at = this.px(x[row]);
+        if (at - last[kind] < 1.5) continue;
         last[kind] = at;
         paths[kind].push(at, y, role && !role[row] ? 0 : 1);
         if (kind === data.code.note) words.push([at, y, data.labels[data.label[row]]]);
@@ -800,8 +859,8 @@ class Diagram {
       g.lineWidth = 1;
       for (let i = 0; i < points.length; i += 3) {
         g.globalAlpha = points[i + 2] ? 1 : 0.25;
-        shape(g, name, points[i], points[i + 1], radius);
-        if (!crowd) g.stroke();
+        shape(g, name, points[i], points[i + 1], 4);
+        if (points.length < 900) g.stroke();
         g.fill();
       }
       this.stats.marks += points.length / 3;
@@ -831,12 +890,10 @@ class Diagram {
   drawCuts() {
     const { g, look, x } = this;
     for (const cut of this.data.cuts) {
-      const at = this.lanes.map((node) => {
-        const a = cut.inside[node] < 0 ? -Infinity : this.px(x[cut.inside[node]]);
-        const b = cut.outside[node] < 0 ? Infinity : this.px(x[cut.outside[node]]);
-        const middle = a === -Infinity ? b - 9 : b === Infinity ? a + 9 : clamp((a + b) / 2, a, a + 14);
-        return Number.isFinite(middle) ? middle : this.left;
-      });
+      const at = crossings(
+        this.lanes.map((node) => (cut.inside[node] < 0 ? -Infinity : this.px(x[cut.inside[node]]))),
+        this.lanes.map((node) => (cut.outside[node] < 0 ? Infinity : this.px(x[cut.outside[node]]))), this.left,
+      );
       if (!at.length) continue;
       g.strokeStyle = g.fillStyle = cut.consistent ? look.cut : look.lost;
       g.lineWidth = 2;
@@ -952,7 +1009,7 @@ class Diagram {
     if (px < this.left - 4 || py > this.height - BOTTOM || !this.lanes.length) return null;
     const { data, x, sent, placed } = this, lane = clamp(Math.round((py - this.first) / this.spacing), 0, this.lanes.length - 1);
     if (Math.abs(py - this.y(lane)) <= Math.min(9, this.spacing / 2)) {
-      const [first, last] = this.rowsInView(this.lanes[lane]), rows = this.byNode[this.lanes[lane]];
+      const rows = this.byNode[this.lanes[lane]], [first, last] = this.rowsInView(rows);
       let best = -1, least = 8;
       for (let i = first; i < last; i++) {
         if (!this.wants(rows[i])) continue;
@@ -1022,20 +1079,17 @@ class Diagram {
 
 // --- the page around it -------------------------------------------------------------------------------------------
 
-const SVG = "http://www.w3.org/2000/svg";
-
-/** A small picture for the legend. */
+/** A small picture for the legend: the words of `draw` become a path. */
 function sample(draw) {
-  const svg = document.createElementNS(SVG, "svg");
-  for (const [name, value] of [["width", 22], ["height", 12], ["aria-hidden", "true"]]) svg.setAttribute(name, value);
+  const template = document.createElement("template");
+  template.innerHTML = '<svg width="22" height="12" aria-hidden="true"><path></path></svg>';
+  const svg = template.content.firstChild, element = svg.firstChild;
   const path = { parts: [], moveTo(x, y) { this.parts.push(`M${x} ${y}`); }, lineTo(x, y) { this.parts.push(`L${x} ${y}`); },
     beginPath() {}, closePath() { this.parts.push("Z"); },
     rect(x, y, w, h) { this.parts.push(`M${x} ${y}h${w}v${h}h${-w}Z`); },
     arc(x, y, r) { this.parts.push(`M${x - r} ${y}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0Z`); } };
-  const attributes = draw(path), element = document.createElementNS(SVG, "path");
+  for (const [name, value] of Object.entries(draw(path))) element.setAttribute(name, value);
   element.setAttribute("d", path.parts.join(""));
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  svg.append(element);
   return svg;
 }
 
