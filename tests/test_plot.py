@@ -355,3 +355,98 @@ def test_columns_may_be_those_of_an_object():
     assert len(arrows(dl.plot.spacetime(Recorded(), (0.15, 0.20), labels=["vote"]))) == 4
     with pytest.raises(TypeError, match="an object with columns"):
         dl.plot.spacetime([1, 2, 3])
+
+
+def made_exchange():
+    """Two questions and their answers, and a message between others that has nothing to do with them."""
+    made = TraceMaker(["a", "b", "c", "d"])
+    for node in range(4):
+        made.row(0.0, "start", node, label="start")
+    made.message(1, 0, 1, "ask", 1.0, 2.0)
+    made.message(2, 1, 0, "answer", 3.0, 4.0)
+    made.message(3, 2, 3, "other", 1.5, 2.5)
+    made.message(4, 0, 1, "ask", 5.0, 6.0)
+    return made.columns()
+
+
+def collected(ax, label):
+    return [it for it in [*ax.lines, *ax.patches] if it.get_label() == label]
+
+
+def test_a_cone_is_shaded_and_what_is_outside_is_faint():
+    columns = made_exchange()
+    rows = list(zip(columns["time"].tolist(), columns["kind"].tolist(), strict=True))
+    ax = dl.plot.spacetime(columns, cone=rows.index((4.0, KINDS.index("deliver"))))
+    assert {"causal past", "causal future"} <= set(legend(ax))
+    alphas = {q.get_alpha(): len(q.X) for q in ax.collections if hasattr(q, "U")}
+    assert alphas[0.16] == 1
+    past = collected(ax, "causal past")[0].get_xy()
+    assert {(4.0, 0.0), (3.0, 1.0)} <= set(map(tuple, past.tolist()))
+    future = collected(ax, "causal future")[0].get_xy()
+    assert {(4.0, 0.0), (6.0, 1.0)} <= set(map(tuple, future.tolist()))
+
+
+def test_cuts_are_lines_and_what_contradicts_them_is_red():
+    columns = made_exchange()
+    ax = dl.plot.spacetime(columns, cut={"good": columns["time"] <= 2.2, "bad": {"a": 1, "b": 2}})
+    assert {"good", "bad (inconsistent)", "contradicts a cut"} <= set(legend(ax))
+    (good,), (bad,) = collected(ax, "good"), collected(ax, "bad (inconsistent)")
+    assert len(set(np.round(good.get_xdata(), 9).tolist())) == 1
+    assert 2.0 < good.get_xdata()[0] < 2.5
+    assert 0.0 < bad.get_xdata()[1] < 1.0
+    assert 2.0 < bad.get_xdata()[2] < 3.0
+    red = [q for q in ax.collections if hasattr(q, "U") and q.get_zorder() == 4.5]
+    assert [(q.X.tolist(), (q.X + q.U).tolist()) for q in red] == [([1.0], [2.0])]
+    assert "contradicts a cut" not in legend(dl.plot.spacetime(columns, cut=[1, 1, 1, 1]))
+
+
+def test_the_critical_path_goes_along_lanes_and_messages():
+    columns = made_exchange()
+    (line,) = collected(dl.plot.spacetime(columns, chain=True), "critical path")
+    assert line.get_xdata().tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    assert line.get_ydata().tolist() == [0, 0, 1, 1, 0, 0, 1]
+
+
+def test_the_axis_may_be_the_order_of_causes():
+    columns = made_exchange()
+    ax = dl.plot.spacetime(columns, axis="order")
+    assert sorted(map(tuple, arrows(ax))) == [(2, 0, 3, 1), (2, 2, 3, 3), (4, 1, 5, 0), (6, 0, 7, 1)]
+    assert ax.get_xlabel() == "Lamport stamp"
+
+
+def test_thousands_of_messages_are_a_few_artists():
+    made = TraceMaker(["a", "b", "c"])
+    for number in range(5_000):
+        made.message(number + 1, number % 3, (number + 1) % 3, f"kind {number % 12}", number / 100, number / 100 + 0.3)
+    ax = dl.plot.spacetime(made.columns())
+    assert len(arrows(ax)) == 0
+    drawn = [it for it in ax.collections if hasattr(it, "get_segments")]
+    assert sum(len(it.get_segments()) for it in drawn) == 5_000
+    assert len(drawn) == 11
+    assert legend(ax).count("other kinds") == 1
+
+
+def test_a_kind_has_one_colour_in_all_windows():
+    columns = made_trace()
+    for window in ((0.15, 0.2), (0.44, 0.6), None):
+        ax = dl.plot.spacetime(columns, window)
+        line = next(it for it in ax.lines if it.get_label() == "append_entries")
+        assert line.get_color() == "#0072B2"
+
+
+BAD_DIAGRAMS = {
+    "axis: expected 'time' or 'order'": {"axis": "steps"},
+    "labels: expected some of": {"labels": ["votes"]},
+    "labels: expected a collection": {"labels": "vote"},
+    "cone: expected a row below": {"cone": -1},
+    "cone: expected a row of the trace": {"cone": 1.5},
+    "chain: expected a row below": {"chain": [10**6]},
+    "cut: expected a count for each": {"cut": [1, 2]},
+    "limit: expected a number of messages": {"limit": "all"},
+}
+
+
+@pytest.mark.parametrize("message", BAD_DIAGRAMS)
+def test_bad_arguments_of_a_diagram_say_what_would_be_right(message):
+    with pytest.raises((dl.ParameterError, dl.ParameterTypeError), match=message):
+        dl.plot.spacetime(made_trace(), **BAD_DIAGRAMS[message])

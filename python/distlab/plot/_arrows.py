@@ -121,23 +121,24 @@ def _usual_delay(messages: Messages, otherwise: float) -> float:
     return float(np.median(took)) if len(took) else otherwise
 
 
-def colours_of(label: NDArray[np.str_]) -> dict[str, str]:
-    """A colour for each of the most frequent labels; "other" for what the palette has none left for."""
+def colours_of(label: NDArray[np.str_]) -> dict[str | None, str]:
+    """A colour for each of the most frequent labels; None stands for all that the palette has none left for."""
     names, counts = np.unique(label, return_counts=True)
     frequent = [str(it) for it in names[np.argsort(-counts, kind="stable")]]
-    colours = dict(zip(sorted(frequent[: len(COLOURS)]), COLOURS, strict=False))
-    return colours | ({"other": style.GREY} if len(frequent) > len(COLOURS) else {})
+    colours: dict[str | None, str] = dict(zip(sorted(frequent[: len(COLOURS)]), COLOURS, strict=False))
+    return colours | ({None: style.GREY} if len(frequent) > len(COLOURS) else {})
 
 
 def draw_messages(
-    ax: Axes, messages: Messages, lines: Lines, faint: NDArray[np.bool_], colours: dict[str, str]
+    ax: Axes, messages: Messages, lines: Lines, faint: NDArray[np.bool_], colours: dict[str | None, str]
 ) -> None:
     """All messages, those that are ``faint`` below the others; of thousands only thin lines."""
     pending, dense = ~np.isfinite(messages.arrived), len(messages.sent) > DENSE
     whole = ~messages.lost & ~pending & ~messages.copy
     dashed, copied = (messages.lost | pending) & ~messages.copy, messages.copy
+    known = [it for it in colours if it is not None]
     for name, colour in colours.items():
-        mine = messages.label == name if name != "other" else ~np.isin(messages.label, list(colours))
+        mine = messages.label == name if name is not None else ~np.isin(messages.label, known)
         if not mine.any():
             continue
         for some, alpha in ((mine & faint, FAINT), (mine & ~faint, 1.0)):
@@ -150,7 +151,7 @@ def draw_messages(
             segments(ax, lines, some & copied, colour, linewidths=0.9, linestyles=COPY, alpha=alpha)
             heads = some & copied & ~messages.lost & ~pending
             ax.plot(lines.x1[heads], lines.y1[heads], ">", color=colour, markersize=3.5, linestyle="none", alpha=alpha)
-        ax.plot([], [], "-", color=colour, label=name)
+        ax.plot([], [], "-", color=colour, label="other kinds" if name is None else name)
     for some, style_of, name in ((pending & ~messages.copy, PENDING, "still under way"), (copied, COPY, "copy")):
         if some.any():
             ax.plot([], [], linestyle=style_of, color=style.GREY, label=name)

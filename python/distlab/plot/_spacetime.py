@@ -215,7 +215,7 @@ def stamps(rows: Trace, order: Causality) -> NDArray[np.float64]:
 
 
 def _draw_messages(
-    ax: Axes, messages: Messages, lanes: list[int], around: Cone | None, colours: dict[str, str]
+    ax: Axes, messages: Messages, lanes: list[int], around: Cone | None, colours: dict[str | None, str]
 ) -> None:
     left, right = ax.get_xlim()
     lines = lines_of(messages, lanes, (right - left) / 20)

@@ -1013,7 +1013,9 @@ class Diagram {
       let best = -1, least = 8;
       for (let i = first; i < last; i++) {
         if (!this.wants(rows[i])) continue;
-        const far = Math.abs(this.px(x[rows[i]]) - px) + (data.kind[rows[i]] === data.code.send ? 0.01 : 0);
+        // Of several at one place the one with a mark is meant, then what arrived.
+        const kind = data.kind[rows[i]], behind = kind === data.code.send ? 0.6 : kind === data.code.deliver ? 0.5 : 0;
+        const far = Math.abs(this.px(x[rows[i]]) - px) + behind;
         if (far < least) [best, least] = [rows[i], far];
       }
       if (best >= 0) return { row: best, place: -1 };
