@@ -443,6 +443,11 @@ BAD_DIAGRAMS = {
     "chain: expected a row below": {"chain": [10**6]},
     "cut: expected a count for each": {"cut": [1, 2]},
     "limit: expected a number of messages": {"limit": "all"},
+    "nodes: expected a collection": {"nodes": "n0"},
+    "kinds: expected a collection": {"kinds": None},
+    "notes: expected some of": {"notes": ["leading"]},
+    "window: expected .from, until. in seconds": {"window": 3},
+    "from < until, got .0, inf": {"window": (0, float("inf"))},
 }
 
 

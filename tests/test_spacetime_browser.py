@@ -18,7 +18,7 @@ FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 ]
-ARROW_LIMIT = 8_000
+ARROW_LIMIT = 5_000
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +239,15 @@ def test_filters_hide_kinds_and_nodes(opened, trace):
     driven.page.locator("[data-group=nodes] legend button").click()
     driven.settle()
     assert driven.ask("d.lanes.length") == 0
+    assert driven.ink() < ink
     assert driven.errors == []
+
+
+def test_lanes_stand_in_the_order_they_are_named_in(opened, trace):
+    driven = opened(dl.spacetime(trace, nodes=["c1", "n0"], height=np.int64(400)))
+    assert driven.ask("d.lanes.map((it) => d.data.names[it])") == ["c1", "n0"]
+    driven.page.locator("[data-group=nodes] label", has_text="n1").locator("input").click()
+    assert driven.ask("d.lanes.map((it) => d.data.names[it])") == ["c1", "n0", "n1"]
 
 
 def test_the_axis_can_be_the_order(opened, trace):

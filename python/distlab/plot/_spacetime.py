@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -159,7 +160,9 @@ def spacetime(
     begin, end = _window(rows, window)
     lanes = _lanes(rows, nodes)
     _check_names("kinds", kinds, MARKS)
-    _check_names("labels", labels, sorted(set(rows.label.tolist())))
+    for parameter, given in (("labels", labels), ("notes", notes)):
+        if given is not None:
+            _check_names(parameter, given, sorted(set(rows.label.tolist())))
     messages = messages_of(rows, begin, end, lanes, labels)
     if len(messages.sent) > limit:
         raise TooManyArrows(len(messages.sent), limit)
@@ -196,9 +199,7 @@ def _limit(limit: Any) -> int:
 
 
 def _check_names(parameter: str, given: Any, known: Collection[str]) -> None:
-    """A collection of names all of which are known; None is all of them."""
-    if given is None:
-        return
+    """A collection of names all of which are known."""
     if isinstance(given, str) or not isinstance(given, Collection):
         raise ParameterTypeError(parameter, given, "a collection of names")
     if unknown := sorted(str(it) for it in given if it not in known):
@@ -228,9 +229,13 @@ def _window(rows: Trace, window: tuple[float, float] | None) -> tuple[float, flo
         begin, end = (float(rows.time.min()), float(rows.time.max())) if len(rows.time) else (0.0, 1.0)
         margin = 0.02 * (end - begin) or 1e-3
         return begin - margin, end + margin
-    begin, end = float(window[0]), float(window[1])
-    if not begin < end:
-        raise ParameterError("window", window, "(from, until) in seconds, from < until")
+    allowed = "(from, until) in seconds, from < until"
+    try:
+        begin, end = (float(it) for it in window)
+    except (TypeError, ValueError):
+        raise ParameterTypeError("window", window, allowed) from None
+    if not (math.isfinite(begin) and math.isfinite(end) and begin < end):
+        raise ParameterError("window", window, allowed)
     return begin, end
 
 
@@ -238,10 +243,9 @@ def _lanes(rows: Trace, nodes: Collection[str] | None) -> list[int]:
     """The nodes to draw, from top to bottom."""
     if nodes is None:
         return list(range(len(rows.names)))
+    _check_names("nodes", nodes, rows.names)
     index = {name: i for i, name in enumerate(rows.names)}
-    if unknown := [name for name in nodes if name not in index]:
-        raise ParameterError("nodes", unknown, f"some of {', '.join(rows.names)}")
-    return [index[name] for name in nodes]
+    return [index[name] for name in dict.fromkeys(nodes)]
 
 
 def lane_breaks(rows: Trace) -> list[tuple[int, int, int, str]]:

@@ -7,6 +7,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .. import units
 from .._core import nanoseconds
 from ..errors import ParameterError, ParameterTypeError, UnknownNode
@@ -20,9 +22,6 @@ MARKED = ("timer", "call", "reply", "sync", "note", "crash", "pause", "resume", 
 
 INLINE_BYTES = 8 << 20
 """Up to how many bytes a page is put into the output of a notebook where anywidget is not installed."""
-
-#: Pictures of more messages than this have no still image beside them.
-STILL_MESSAGES = 2_000
 
 
 def spacetime(
@@ -44,7 +43,7 @@ def spacetime(
     In a notebook the result shows itself; :meth:`SpaceTime.to_html` writes a page that opens without a server or a
     network. Drag to move, turn the wheel to zoom about the pointer, point at an event or a message to read about it,
     click it to shade its causal past and future; the keys are + - arrows Home Escape, n and p for the next and previous
-    event. Above 8,000 messages in view their density is drawn, until you zoom in.
+    event. Above 5,000 messages in view their density is drawn, until you zoom in.
 
     Parameters
     ----------
@@ -53,7 +52,7 @@ def spacetime(
     window : (duration, duration), optional
         What to show at first; the whole trace otherwise. All of it can be reached.
     nodes : collection of str, optional
-        Which nodes to show at first; all otherwise.
+        Which nodes to show at first, from top to bottom; all otherwise.
     labels : collection of str, optional
         Which kinds of messages to show at first; all otherwise.
     kinds : collection of str
@@ -103,7 +102,8 @@ def spacetime(
     trace = _encode.checked(ordered_trace(_trace_of(source)))
     order = order_of(trace)
     names = [str(it) for it in trace.columns["names"]]
-    if unknown := [it for it in _names("nodes", nodes, names) if it not in names]:
+    wanted = list(dict.fromkeys(_names("nodes", nodes, names)))
+    if unknown := [it for it in wanted if it not in names]:
         raise UnknownNode(unknown[0], tuple(names))
     allowed = [str(it) for it in trace.columns["labels"]]
     chosen = _known("labels", _names("labels", labels, allowed), allowed)
@@ -113,14 +113,15 @@ def spacetime(
         "chain": chain_of(order, chain).tolist(),
         "details": _encode.encode_details(details, len(trace)),
         "window": _window(window),
-        "hidden_nodes": [i for i, it in enumerate(names) if nodes is not None and it not in nodes],
+        "lanes": [names.index(it) for it in wanted] + [i for i, it in enumerate(names) if it not in wanted],
+        "hidden_nodes": [i for i, it in enumerate(names) if it not in wanted],
         "hidden_labels": [i for i, it in enumerate(allowed) if it not in chosen],
         "marked": marked,
         "title": _text("title", title),
     }
     selected = -1 if cone is None else event_of(order, cone, "cone")
     shown = {"window": payload["window"], "nodes": nodes, "labels": labels, "cut": cut, "cone": cone, "chain": chain}
-    return SpaceTime(trace, payload, selected, units.count(height, "height", least=120), shown)
+    return SpaceTime(trace, payload, selected, _height(height), shown)
 
 
 class SpaceTime:
@@ -272,6 +273,10 @@ def _window(window: Any) -> list[float] | None:
     if not begin < end:
         raise ParameterError("window", window, "(from, until), from < until")
     return [begin, end]
+
+
+def _height(value: Any) -> int:
+    return units.count(int(value) if isinstance(value, np.integer) else value, "height", least=120)
 
 
 def _text(parameter: str, value: Any) -> str:

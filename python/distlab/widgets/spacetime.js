@@ -2,16 +2,17 @@
  * The space-time diagram: a lane for each node, an arrow for each message, time to the right.
  *
  * One plain ES module without dependencies. `render({ model, el })` is what anywidget calls; a stand-alone page calls
- * it with a model of its own. Everything above `render` is pure and runs anywhere, so it can be tested without a page.
+ * it with a model of its own. Three parts, each of which knows only those before it: functions of data that run
+ * anywhere, `Diagram` that knows a canvas, and `Page` that knows the elements, the pointer and the keys.
  *
  * The cost of a frame depends on what is in view, not on the length of the trace: messages are sorted by when they
- * leave, with the latest arrival of each block, and above `ARROW_LIMIT` arrows in view their density is drawn instead.
+ * leave, with the latest arrival of each block, and above `ARROW_LIMIT` in view their density is drawn instead.
  */
 
 /** So many arrows are drawn one by one; more than that are drawn as density. */
-export const ARROW_LIMIT = 8000;
+export const ARROW_LIMIT = 5000;
 /** Up to so many arrows have heads and dashes; up to so many, their kind is written beside them. */
-export const HEAD_LIMIT = 1000;
+export const HEAD_LIMIT = 700;
 export const WORD_LIMIT = 24;
 /** So many marks are drawn one by one; more are drawn as bars along the lanes. */
 export const MARK_LIMIT = 1500;
@@ -23,7 +24,9 @@ const COLUMN = 2;
 const LOST_AT = 0.6;
 /** How lines are interrupted: not, because they do not arrive, because they are copies. */
 const DASHES = [[], [6, 4], [2, 3]];
-const DELIVERED = 0, LOST = 1, PENDING = 2;
+const DELIVERED = 0,
+  LOST = 1,
+  PENDING = 2;
 const NOBODY = 0xffffffff;
 
 // --- data ---------------------------------------------------------------------------------------------------------
@@ -32,7 +35,8 @@ const ARRAYS = { u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, f8: Float64Ar
 
 /** The bytes of a base64 text. */
 function bytes(text) {
-  const raw = atob(text), found = new Uint8Array(raw.length);
+  const raw = atob(text),
+    found = new Uint8Array(raw.length);
   for (let i = 0; i < raw.length; i++) found[i] = raw.charCodeAt(i);
   return found;
 }
@@ -54,16 +58,21 @@ export async function decode(payload) {
   const names = Object.keys(payload.columns);
   const values = await Promise.all(names.map((name) => column(payload.columns[name])));
   const data = { ...payload, columns: undefined, ...Object.fromEntries(names.map((it, i) => [it, values[i]])) };
-  data.details = await Promise.all(payload.details.map(async (it) => ({
-    ...it, rows: await column(it.rows), words: await column(it.words),
-  })));
+  data.details = await Promise.all(
+    payload.details.map(async (it) => ({
+      ...it,
+      rows: await column(it.rows),
+      words: await column(it.words),
+    })),
+  );
   data.code = Object.fromEntries(payload.kinds.map((name, code) => [name, code]));
   return data;
 }
 
 /** For each row, whether it is an event: something at a node, not in the network. */
 export function events(data) {
-  const { kind, node, code, names } = data, found = new Uint8Array(kind.length);
+  const { kind, node, code, names } = data,
+    found = new Uint8Array(kind.length);
   for (let i = 0; i < kind.length; i++) {
     found[i] = kind[i] !== code.drop && kind[i] !== code.duplicate && node[i] < names.length ? 1 : 0;
   }
@@ -77,8 +86,10 @@ export function sendOf(data, row) {
 
 /** The Lamport stamp of each row; of a copy, the stamp of what its node did last; 0 of what is nowhere. */
 export function lamport(data) {
-  const { node, names } = data, is = events(data);
-  const stamp = new Uint32Array(node.length), last = new Uint32Array(names.length);
+  const { node, names } = data,
+    is = events(data);
+  const stamp = new Uint32Array(node.length),
+    last = new Uint32Array(names.length);
   for (let i = 0; i < node.length; i++) {
     if (!is[i]) {
       stamp[i] = data.kind[i] === data.code.duplicate ? last[node[i]] : 0;
@@ -90,13 +101,18 @@ export function lamport(data) {
   return stamp;
 }
 
-export const PAST = 1, CHOSEN = 2, FUTURE = 3;
+export const PAST = 1,
+  CHOSEN = 2,
+  FUTURE = 3;
 
 /** For each row, whether it is in the causal past or future of an event. One sweep back and one forth. */
 export function cone(data, event) {
-  const { node, names } = data, is = events(data), role = new Uint8Array(node.length);
+  const { node, names } = data,
+    is = events(data),
+    role = new Uint8Array(node.length);
   if (!(event >= 0 && event < node.length) || !is[event]) return role;
-  const reached = new Uint8Array(names.length), wanted = new Uint8Array(node.length);
+  const reached = new Uint8Array(names.length),
+    wanted = new Uint8Array(node.length);
   wanted[event] = 1;
   for (let i = event; i >= 0; i--) {
     if (!is[i] || !(wanted[i] || reached[node[i]])) continue;
@@ -118,15 +134,24 @@ export function cone(data, event) {
 
 /** Every message: the row it left by and the row that tells its fate (-1: still under way), in order of rows. */
 export function messages(data) {
-  const { kind, node, peer, label, link, code } = data, sends = [];
+  const { kind, node, peer, label, link, code } = data,
+    sends = [];
   for (let i = 0; i < kind.length; i++) if (kind[i] === code.send || kind[i] === code.duplicate) sends.push(i);
-  const n = sends.length, row = Uint32Array.from(sends);
+  const n = sends.length,
+    row = Uint32Array.from(sends);
   const found = {
-    count: n, row, fate: new Int32Array(n), state: new Uint8Array(n), copy: new Uint8Array(n),
-    from: new Uint32Array(n), to: new Uint32Array(n), label: new Uint32Array(n),
+    count: n,
+    row,
+    fate: new Int32Array(n),
+    state: new Uint8Array(n),
+    copy: new Uint8Array(n),
+    from: new Uint32Array(n),
+    to: new Uint32Array(n),
+    label: new Uint32Array(n),
   };
   for (let i = 0; i < n; i++) {
-    const at = row[i], fate = link[at] ? at + link[at] : -1;
+    const at = row[i],
+      fate = link[at] ? at + link[at] : -1;
     found.fate[i] = fate;
     found.state[i] = fate < 0 ? PENDING : kind[fate] === code.drop ? LOST : DELIVERED;
     found.copy[i] = kind[at] === code.duplicate ? 1 : 0;
@@ -137,9 +162,12 @@ export function messages(data) {
   return found;
 }
 
-/** Where on the axis each message begins and ends, sorted by where it begins, with the index that finds what is in view. */
+/** Where on the axis each message begins and ends, in order of where it begins; and the index of what is in view. */
 export function place(sent, x) {
-  const n = sent.count, from = new Float64Array(n), to = new Float64Array(n), took = [];
+  const n = sent.count,
+    from = new Float64Array(n),
+    to = new Float64Array(n),
+    took = [];
   for (let i = 0; i < n; i++) {
     from[i] = x[sent.row[i]];
     to[i] = sent.fate[i] < 0 ? Infinity : x[sent.fate[i]];
@@ -155,9 +183,11 @@ export function place(sent, x) {
     to[i] = sent.state[i] === DELIVERED ? end : from[i] + LOST_AT * (end - from[i]);
   }
   const order = Uint32Array.from({ length: n }, (_, i) => i).sort((a, b) => from[a] - from[b] || a - b);
-  const begin = Float64Array.from(order, (i) => from[i]), end = Float64Array.from(order, (i) => to[i]);
-  const blocks = Math.ceil(n / BLOCK), latest = new Float64Array(blocks).fill(-Infinity);
-  for (let i = 0; i < n; i++) latest[i / BLOCK | 0] = Math.max(latest[i / BLOCK | 0], end[i]);
+  const begin = Float64Array.from(order, (i) => from[i]),
+    end = Float64Array.from(order, (i) => to[i]);
+  const blocks = Math.ceil(n / BLOCK),
+    latest = new Float64Array(blocks).fill(-Infinity);
+  for (let i = 0; i < n; i++) latest[(i / BLOCK) | 0] = Math.max(latest[(i / BLOCK) | 0], end[i]);
   const latestSoFar = Float64Array.from(latest);
   for (let b = 1; b < blocks; b++) latestSoFar[b] = Math.max(latestSoFar[b], latestSoFar[b - 1]);
   return { order, begin, end, latest, latestSoFar };
@@ -165,7 +195,8 @@ export function place(sent, x) {
 
 /** The first index whose value is not below `value` (or, with `after`, above it), in ascending values. */
 export function bisect(values, value, after = false) {
-  let low = 0, high = values.length;
+  let low = 0,
+    high = values.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
     if (values[middle] < value || (after && values[middle] === value)) low = middle + 1;
@@ -174,9 +205,10 @@ export function bisect(values, value, after = false) {
   return low;
 }
 
-/** Writes which messages are under way at some time of a window into `found`, as places in the order; returns how many. */
+/** Writes which messages touch a window into `found`, as places in the order; returns how many. */
 export function visible(placed, from, to, shown, found) {
-  const { order, begin, end, latest, latestSoFar } = placed, last = bisect(begin, to, true);
+  const { order, begin, end, latest, latestSoFar } = placed,
+    last = bisect(begin, to, true);
   let count = 0;
   for (let block = bisect(latestSoFar, from); block * BLOCK < last; block++) {
     if (latest[block] < from) continue;
@@ -186,12 +218,15 @@ export function visible(placed, from, to, shown, found) {
   return count;
 }
 
-/** Where a cut crosses each lane, in pixels: after the last event inside, before the first outside, and straight if it can be. */
+/** Where a cut crosses each lane: after the last event inside, before the first outside, and straight if it can be. */
 export function crossings(after, before, otherwise, near = 10) {
-  const lowest = Math.max(...after), highest = Math.min(...before), known = after.filter(Number.isFinite).sort((a, b) => a - b);
+  const lowest = Math.max(...after),
+    highest = Math.min(...before),
+    known = after.filter(Number.isFinite).sort((a, b) => a - b);
   let middle = known[known.length >> 1] ?? otherwise;
   if (lowest < highest) middle = Math.min((lowest + highest) / 2, lowest + near);
-  if (!Number.isFinite(middle)) middle = Number.isFinite(lowest) ? lowest + near : Number.isFinite(highest) ? highest - near : otherwise;
+  if (!Number.isFinite(middle))
+    middle = Number.isFinite(lowest) ? lowest + near : Number.isFinite(highest) ? highest - near : otherwise;
   return after.map((a, i) => {
     const room = Math.min(near, (before[i] - a) / 2);
     return Math.min(Math.max(middle, a + room), before[i] - room);
@@ -200,14 +235,19 @@ export function crossings(after, before, otherwise, near = 10) {
 
 /** A step of 1, 2 or 5 times a power of ten that divides `span` into at most `most` parts. */
 export function step(span, most) {
-  const raw = span / Math.max(most, 1), power = 10 ** Math.floor(Math.log10(raw));
+  const raw = span / Math.max(most, 1),
+    power = 10 ** Math.floor(Math.log10(raw));
   return power * [1, 2, 5, 10].find((it) => it * power >= raw * (1 - 1e-9));
 }
 
 /** A duration in the unit a person would use. */
 export function duration(seconds) {
   const size = Math.abs(seconds);
-  const [unit, scale] = [["s", 1], ["ms", 1e-3], ["µs", 1e-6]].find((it) => size >= 0.9995 * it[1]) ?? ["ns", 1e-9];
+  const [unit, scale] = [
+    ["s", 1],
+    ["ms", 1e-3],
+    ["µs", 1e-6],
+  ].find((it) => size >= 0.9995 * it[1]) ?? ["ns", 1e-9];
   return size === 0 ? "0 s" : `${+(seconds / scale).toPrecision(4)} ${unit}`;
 }
 
@@ -218,25 +258,59 @@ const number = (value) => value.toLocaleString("en");
 // --- looks --------------------------------------------------------------------------------------------------------
 
 const LIGHT = {
-  back: "#ffffff", ink: "#1b1f24", soft: "#5b6570", line: "#98a1ab", grid: "#eceff2", past: "#0072B2", future: "#E69F00",
-  fault: "#E69F00", lost: "#D55E00", cut: "#7A3E9D", chain: "#D81B60", black: "#1b1f24", panel: "#f6f7f9", edge: "#d8dde2",
+  back: "#ffffff",
+  ink: "#1b1f24",
+  soft: "#5b6570",
+  line: "#98a1ab",
+  grid: "#eceff2",
+  past: "#0072B2",
+  future: "#E69F00",
+  fault: "#E69F00",
+  lost: "#D55E00",
+  cut: "#7A3E9D",
+  chain: "#D81B60",
+  black: "#1b1f24",
+  panel: "#f6f7f9",
+  edge: "#d8dde2",
 };
 const DARK = {
-  back: "#14171b", ink: "#e6e9ed", soft: "#9aa5b1", line: "#6a7480", grid: "#22272e", past: "#56B4E9", future: "#F0B840",
-  fault: "#E69F00", lost: "#FF7A33", cut: "#C792EA", chain: "#FF6FA3", black: "#e6e9ed", panel: "#1b2026", edge: "#323a44",
+  back: "#14171b",
+  ink: "#e6e9ed",
+  soft: "#9aa5b1",
+  line: "#6a7480",
+  grid: "#22272e",
+  past: "#56B4E9",
+  future: "#F0B840",
+  fault: "#E69F00",
+  lost: "#FF7A33",
+  cut: "#C792EA",
+  chain: "#FF6FA3",
+  black: "#e6e9ed",
+  panel: "#1b2026",
+  edge: "#323a44",
 };
 
 /** Colours of messages that are too dark on a dark ground, and what is taken there. */
-const LIGHTER = { "#0072B2": "#3D9FE0", "#009E73": "#1DBF92", "#882255": "#D0698F", "#5B4DB2": "#9C90F2", "#44AA99": "#5CC7B5" };
+const LIGHTER = {
+  "#0072B2": "#3D9FE0",
+  "#009E73": "#1DBF92",
+  "#882255": "#D0698F",
+  "#5B4DB2": "#9C90F2",
+  "#44AA99": "#5CC7B5",
+};
 
 const CSS = `
 .dlst{position:relative;display:flex;flex-direction:column;color:var(--ink);background:var(--back);
- font:13px/1.4 system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;border:1px solid var(--edge);border-radius:6px;overflow:hidden;box-sizing:border-box}
+ font:13px/1.4 system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;
+ border:1px solid var(--edge);border-radius:6px;overflow:hidden;box-sizing:border-box}
 .dlst *{box-sizing:border-box}
-.dlst-bar{display:flex;flex-wrap:wrap;gap:6px;align-items:center;padding:6px 8px;border-bottom:1px solid var(--edge);background:var(--panel)}
-.dlst-bar button{font:inherit;color:inherit;background:var(--back);border:1px solid var(--edge);border-radius:4px;padding:1px 9px;min-height:26px;cursor:pointer}
+.dlst-bar{display:flex;flex-wrap:wrap;gap:6px;align-items:center;padding:6px 8px;
+ border-bottom:1px solid var(--edge);background:var(--panel)}
+.dlst-bar button{font:inherit;color:inherit;background:var(--back);border:1px solid var(--edge);border-radius:4px;
+ padding:1px 9px;min-height:26px;cursor:pointer}
 .dlst-bar button:hover{border-color:var(--soft)}
-.dlst button:focus-visible,.dlst canvas:focus-visible,.dlst input:focus-visible{outline:2px solid var(--past);outline-offset:-2px}
+.dlst button:focus-visible,.dlst canvas:focus-visible,.dlst input:focus-visible{
+ outline:2px solid var(--past);outline-offset:-2px}
 .dlst-bar button[aria-pressed=true]{background:var(--past);border-color:var(--past);color:var(--back)}
 .dlst-title{font-weight:600;margin-right:6px}
 .dlst-status{margin-left:auto;color:var(--soft);font-variant-numeric:tabular-nums;text-align:right}
@@ -244,7 +318,8 @@ const CSS = `
 .dlst-stage{position:relative;flex:1;min-width:0}
 .dlst-stage canvas{position:absolute;inset:0;width:100%;height:100%;touch-action:none;cursor:grab}
 .dlst-stage canvas.dragging{cursor:grabbing}
-.dlst-panel{width:244px;flex:none;overflow:auto;border-left:1px solid var(--edge);background:var(--panel);padding:4px 10px 10px}
+.dlst-panel{width:244px;flex:none;overflow:auto;border-left:1px solid var(--edge);
+ background:var(--panel);padding:4px 10px 10px}
 .dlst-panel[hidden]{display:none}
 .dlst-panel fieldset{border:0;margin:8px 0 0;padding:0;min-width:0}
 .dlst-panel legend{font-weight:600;padding:0;display:flex;width:100%;gap:8px;align-items:baseline}
@@ -266,9 +341,17 @@ const CSS = `
 
 /** What happens at one node and is marked on its lane: a shape and a colour. */
 const MARKS = {
-  start: ["tick", "line"], timer: ["down", "black"], call: ["dot", "#009E73"], reply: ["square", "#009E73"],
-  write: ["tick", "#CC79A7"], sync: ["diamond", "#CC79A7"], note: ["star", "#E69F00"], crash: ["cross", "lost"],
-  pause: ["bars", "fault"], resume: ["right", "fault"], fault: ["ring", "fault"],
+  start: ["tick", "line"],
+  timer: ["down", "black"],
+  call: ["dot", "#009E73"],
+  reply: ["square", "#009E73"],
+  write: ["tick", "#CC79A7"],
+  sync: ["diamond", "#CC79A7"],
+  note: ["star", "#E69F00"],
+  crash: ["cross", "lost"],
+  pause: ["bars", "fault"],
+  resume: ["right", "fault"],
+  fault: ["ring", "fault"],
 };
 
 function shape(g, name, x, y, r) {
@@ -276,17 +359,46 @@ function shape(g, name, x, y, r) {
   if (name === "dot" || name === "ring") g.arc(x, y, r * 0.95, 0, 7);
   else if (name === "square") g.rect(x - r * 0.85, y - r * 0.85, r * 1.7, r * 1.7);
   else if (name === "tick") g.rect(x - 0.8, y - r * 1.3, 1.6, r * 2.6);
-  else if (name === "bars") { g.rect(x - r * 0.8, y - r, r * 0.6, 2 * r); g.rect(x + r * 0.2, y - r, r * 0.6, 2 * r); }
-  else {
+  else if (name === "bars") {
+    g.rect(x - r * 0.8, y - r, r * 0.6, 2 * r);
+    g.rect(x + r * 0.2, y - r, r * 0.6, 2 * r);
+  } else {
     const points = {
-      down: [[-1, -0.9], [1, -0.9], [0, 1]], right: [[-0.8, -1], [1, 0], [-0.8, 1]],
-      diamond: [[0, -1.15], [1.15, 0], [0, 1.15], [-1.15, 0]],
+      down: [
+        [-1, -0.9],
+        [1, -0.9],
+        [0, 1],
+      ],
+      right: [
+        [-0.8, -1],
+        [1, 0],
+        [-0.8, 1],
+      ],
+      diamond: [
+        [0, -1.15],
+        [1.15, 0],
+        [0, 1.15],
+        [-1.15, 0],
+      ],
       star: Array.from({ length: 10 }, (_, i) => {
-        const size = i % 2 ? 0.62 : 1.5, angle = -Math.PI / 2 + i * Math.PI / 5;
+        const size = i % 2 ? 0.62 : 1.5,
+          angle = -Math.PI / 2 + (i * Math.PI) / 5;
         return [size * Math.cos(angle), size * Math.sin(angle)];
       }),
-      cross: [[-1.5, -1], [-1, -1.5], [0, -0.5], [1, -1.5], [1.5, -1], [0.5, 0], [1.5, 1], [1, 1.5], [0, 0.5], [-1, 1.5],
-        [-1.5, 1], [-0.5, 0]],
+      cross: [
+        [-1.5, -1],
+        [-1, -1.5],
+        [0, -0.5],
+        [1, -1.5],
+        [1.5, -1],
+        [0.5, 0],
+        [1.5, 1],
+        [1, 1.5],
+        [0, 0.5],
+        [-1, 1.5],
+        [-1.5, 1],
+        [-0.5, 0],
+      ],
     }[name];
     points.forEach(([a, b], i) => (i ? g.lineTo(x + a * r, y + b * r) : g.moveTo(x + a * r, y + b * r)));
     g.closePath();
@@ -307,7 +419,10 @@ function make(tag, attributes = {}, ...children) {
 
 // --- the diagram --------------------------------------------------------------------------------------------------
 
-const BOTTOM = 62, OVERVIEW = 24, FONT = '12px system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif', TINY = FONT.replace("12", "11");
+const BOTTOM = 62,
+  OVERVIEW = 24,
+  FONT = '12px system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif',
+  TINY = FONT.replace("12", "11");
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
 /** What is drawn: the data, what of it is wanted, and from where to where. Knows a canvas and no other element. */
@@ -337,15 +452,20 @@ class Diagram {
 
   theme(dark) {
     this.look = dark ? DARK : LIGHT;
-    this.colours = this.data.colours.map((it) => (it === "#000000" ? this.look.black : dark ? LIGHTER[it] ?? it : it));
+    this.colours = this.data.colours.map((it) =>
+      it === "#000000" ? this.look.black : dark ? (LIGHTER[it] ?? it) : it,
+    );
   }
 
-  colour(name) { return this.look[name] ?? name; }
+  colour(name) {
+    return this.look[name] ?? name;
+  }
 
   filter() {
     const { sent, nodes, labels, shown } = this;
-    for (let i = 0; i < sent.count; i++) shown[i] = labels[sent.label[i]] && nodes[sent.from[i]] && nodes[sent.to[i]] ? 1 : 0;
-    this.lanes = nodes.flatMap((wanted, node) => (wanted ? [node] : []));
+    for (let i = 0; i < sent.count; i++)
+      shown[i] = labels[sent.label[i]] && nodes[sent.from[i]] && nodes[sent.to[i]] ? 1 : 0;
+    this.lanes = this.data.lanes.filter((node) => nodes[node]);
     this.laneOf = new Int32Array(nodes.length).fill(-1);
     this.lanes.forEach((node, lane) => (this.laneOf[node] = lane));
     this.marked = this.byNode.map((rows) => Uint32Array.from(rows.filter((row) => this.marks[this.data.kind[row]])));
@@ -355,8 +475,14 @@ class Diagram {
 
   /** Lanes and colours in the order of the index, so that drawing density reads memory from front to back. */
   line() {
-    const { sent, placed, laneOf, data } = this, n = sent.count;
-    Object.assign(placed, { a: new Int32Array(n), b: new Int32Array(n), colour: new Uint8Array(n), lost: new Uint8Array(n) });
+    const { sent, placed, laneOf, data } = this,
+      n = sent.count;
+    Object.assign(placed, {
+      a: new Int32Array(n),
+      b: new Int32Array(n),
+      colour: new Uint8Array(n),
+      lost: new Uint8Array(n),
+    });
     for (let i = 0; i < n; i++) {
       const message = placed.order[i];
       placed.a[i] = laneOf[sent.from[message]] ?? -1;
@@ -367,12 +493,14 @@ class Diagram {
   }
 
   setAxis(axis) {
-    const data = this.data, lastChosen = this.chosen;
+    const data = this.data,
+      lastChosen = this.chosen;
     this.axis = axis;
     this.x = axis === "time" ? data.time : Float64Array.from(this.stamp);
     this.placed = place(this.sent, this.x);
     this.line();
-    let low = Infinity, high = -Infinity;
+    let low = Infinity,
+      high = -Infinity;
     for (let i = 0; i < this.x.length; i++) {
       low = Math.min(low, this.x[i]);
       high = Math.max(high, this.x[i]);
@@ -388,19 +516,24 @@ class Diagram {
 
   /** Shows a window, which stays between a few nanoseconds and a little more than the whole trace. */
   setView(from, to) {
-    const { extent, axis } = this, whole = extent.to - extent.from, least = axis === "time" ? 1e-8 : 2;
+    const { extent, axis } = this,
+      whole = extent.to - extent.from,
+      least = axis === "time" ? 1e-8 : 2;
     const span = clamp(to - from, Math.min(least, whole), whole * 1.2);
     const middle = clamp((from + to) / 2, extent.from, extent.to);
-    if (Number.isFinite(middle) && Number.isFinite(span)) this.view = { from: middle - span / 2, to: middle + span / 2 };
+    if (Number.isFinite(middle) && Number.isFinite(span))
+      this.view = { from: middle - span / 2, to: middle + span / 2 };
   }
 
   zoom(factor, px = this.left + this.plot / 2) {
-    const { from, to } = this.view, at = this.valueAt(clamp(px, this.left, this.left + this.plot));
+    const { from, to } = this.view,
+      at = this.valueAt(clamp(px, this.left, this.left + this.plot));
     this.setView(at - (at - from) * factor, at + (to - at) * factor);
   }
 
   pan(pixels) {
-    const { from, to } = this.view, by = pixels * (to - from) / this.plot;
+    const { from, to } = this.view,
+      by = (pixels * (to - from)) / this.plot;
     this.setView(from + by, to + by);
   }
 
@@ -409,7 +542,8 @@ class Diagram {
     this.role = row >= 0 && this.is[row] ? cone(this.data, row) : null;
     this.chosen = this.role ? row : -1;
     if (!this.role) return;
-    const { role, x, data } = this, n = data.names.length;
+    const { role, x, data } = this,
+      n = data.names.length;
     this.pastEdge = new Float64Array(n).fill(-Infinity);
     this.futureEdge = new Float64Array(n).fill(Infinity);
     this.counts = { past: 0, future: 0, other: 0 };
@@ -436,19 +570,28 @@ class Diagram {
     this.left = Math.min(widest, 130) + 18;
     this.plot = Math.max(this.width - this.left - 12, 10);
     this.top = this.axis === "time" && this.data.faults.length ? 42 : 26;
-    const room = Math.max(this.height - this.top - BOTTOM, 10), lanes = Math.max(this.lanes.length, 1);
+    const room = Math.max(this.height - this.top - BOTTOM, 10),
+      lanes = Math.max(this.lanes.length, 1);
     this.spacing = clamp(room / lanes, 18, 110);
     this.most = this.spacing * lanes > room + 0.5 ? this.spacing * lanes - room : 0;
     this.scroll = clamp(this.scroll, 0, this.most);
     this.first = this.top + this.spacing / 2 + Math.max(0, (room - this.spacing * lanes) / 2) - this.scroll;
   }
 
-  px(value) { return this.left + (value - this.view.from) / (this.view.to - this.view.from) * this.plot; }
-  valueAt(px) { return this.view.from + (px - this.left) / this.plot * (this.view.to - this.view.from); }
-  y(lane) { return this.first + lane * this.spacing; }
+  px(value) {
+    return this.left + ((value - this.view.from) / (this.view.to - this.view.from)) * this.plot;
+  }
+  valueAt(px) {
+    return this.view.from + ((px - this.left) / this.plot) * (this.view.to - this.view.from);
+  }
+  y(lane) {
+    return this.first + lane * this.spacing;
+  }
 
   draw() {
-    const g = this.g, started = performance.now(), { look, width, height, ratio } = this;
+    const g = this.g,
+      started = performance.now(),
+      { look, width, height, ratio } = this;
     g.setTransform(ratio, 0, 0, ratio, 0, 0);
     g.fillStyle = look.back;
     g.fillRect(0, 0, width, height);
@@ -478,10 +621,17 @@ class Diagram {
   }
 
   drawGrid(bottom) {
-    const { g, view, look, axis } = this, span = view.to - view.from;
+    const { g, view, look, axis } = this,
+      span = view.to - view.from;
     const every = axis === "time" ? step(span, this.plot / 90) : Math.max(1, step(span, this.plot / 70));
-    const [unit, scale] = axis !== "time" ? ["", 1]
-      : [["s", 1], ["ms", 1e-3], ["µs", 1e-6]].find((it) => span >= 0.8 * it[1]) ?? ["ns", 1e-9];
+    const [unit, scale] =
+      axis !== "time"
+        ? ["", 1]
+        : ([
+            ["s", 1],
+            ["ms", 1e-3],
+            ["µs", 1e-6],
+          ].find((it) => span >= 0.8 * it[1]) ?? ["ns", 1e-9]);
     const digits = Math.max(0, -Math.floor(Math.log10(every / scale) + 1e-9));
     g.font = TINY;
     g.textAlign = "center";
@@ -491,7 +641,8 @@ class Diagram {
     g.beginPath();
     const end = this.left + this.plot;
     for (let i = Math.ceil(view.from / every); i * every <= view.to; i++) {
-      const x = Math.round(this.px(i * every)) + 0.5, text = (i * every / scale).toFixed(digits);
+      const x = Math.round(this.px(i * every)) + 0.5,
+        text = ((i * every) / scale).toFixed(digits);
       g.moveTo(x, this.top - 8);
       g.lineTo(x, bottom);
       g.fillStyle = look.soft;
@@ -505,21 +656,24 @@ class Diagram {
 
   drawFaults(bottom) {
     if (this.axis !== "time") return;
-    const { g, look, view } = this, free = [-Infinity, -Infinity];
+    const { g, look, view } = this,
+      free = [-Infinity, -Infinity];
     g.font = TINY;
     g.textAlign = "left";
     g.textBaseline = "top";
     for (const [start, stop, label] of this.data.faults) {
       const to = stop ?? Infinity;
       if (start > view.to || to < view.from) continue;
-      const a = Math.max(this.px(start), this.left - 2), b = Math.min(this.px(Math.min(to, view.to)), this.left + this.plot);
+      const a = Math.max(this.px(start), this.left - 2),
+        b = Math.min(this.px(Math.min(to, view.to)), this.left + this.plot);
       g.fillStyle = look.fault;
       g.globalAlpha = 0.14;
       g.fillRect(a, this.top - 12, Math.max(b - a, 0), bottom - this.top + 12);
       g.globalAlpha = 0.9;
       g.fillRect(Math.round(a), this.top - 12, 1, bottom - this.top + 12);
       g.globalAlpha = 1;
-      const at = Math.max(a, this.left + 2), level = free.findIndex((it) => at >= it);
+      const at = Math.max(a, this.left + 2),
+        level = free.findIndex((it) => at >= it);
       if (level < 0) continue;
       g.fillStyle = look.soft;
       g.fillText(label, at + 2, this.top - 26 - 13 * level);
@@ -529,7 +683,8 @@ class Diagram {
 
   /** A region to one side of a line through all lanes. */
   region(edges, side) {
-    const { g } = this, away = side < 0 ? this.left - 30 : this.left + this.plot + 30;
+    const { g } = this,
+      away = side < 0 ? this.left - 30 : this.left + this.plot + 30;
     const at = this.lanes.map((node) => clamp(this.px(edges[node]), this.left - 30, this.left + this.plot + 30));
     if (!at.length) return;
     const half = Math.min(this.spacing / 2, 16);
@@ -556,7 +711,8 @@ class Diagram {
   }
 
   drawLanes() {
-    const { g, look, x, data } = this, end = this.left + this.plot;
+    const { g, look, x, data } = this,
+      end = this.left + this.plot;
     g.lineWidth = 1.5;
     g.strokeStyle = look.line;
     this.lanes.forEach((node, lane) => {
@@ -572,7 +728,8 @@ class Diagram {
       };
       for (const [whose, begun, ended, state] of data.spans) {
         if (whose !== node) continue;
-        const a = clamp(this.px(x[begun]), this.left, end), b = ended < 0 ? end : clamp(this.px(x[ended]), this.left, end);
+        const a = clamp(this.px(x[begun]), this.left, end),
+          b = ended < 0 ? end : clamp(this.px(x[ended]), this.left, end);
         line(a, []);
         from = a;
         if (state === "paused") line(b, [2, 4]);
@@ -585,8 +742,12 @@ class Diagram {
     g.lineWidth = 4;
     g.globalAlpha = 0.55;
     this.lanes.forEach((node, lane) => {
-      for (const [from, to, colour] of [[-Infinity, this.pastEdge[node], look.past], [this.futureEdge[node], Infinity, look.future]]) {
-        const a = clamp(this.px(from), this.left, end), b = clamp(this.px(to), this.left, end);
+      for (const [from, to, colour] of [
+        [-Infinity, this.pastEdge[node], look.past],
+        [this.futureEdge[node], Infinity, look.future],
+      ]) {
+        const a = clamp(this.px(from), this.left, end),
+          b = clamp(this.px(to), this.left, end);
         g.strokeStyle = colour;
         g.beginPath();
         g.moveTo(a, this.y(lane));
@@ -598,7 +759,8 @@ class Diagram {
   }
 
   drawMessages() {
-    const { view } = this, count = visible(this.placed, view.from, view.to, this.shown, this.found);
+    const { view } = this,
+      count = visible(this.placed, view.from, view.to, this.shown, this.found);
     this.inView = count;
     this.stats.mode = count > ARROW_LIMIT ? "density" : "arrows";
     if (count > ARROW_LIMIT) this.drawDensity(count);
@@ -609,24 +771,35 @@ class Diagram {
   matters(message) {
     const { role, sent, data } = this;
     if (!role) return 1;
-    const fate = sent.fate[message], arrived = sent.state[message] === DELIVERED ? role[fate] : 0;
+    const fate = sent.fate[message],
+      arrived = sent.state[message] === DELIVERED ? role[fate] : 0;
     const send = !sent.copy[message] ? sent.row[message] : fate < 0 ? -1 : sendOf(data, fate);
     return arrived === PAST || arrived === CHOSEN || (send >= 0 && role[send] >= CHOSEN) ? 1 : 0;
   }
 
   /** How many messages cross each gap between lanes in each column, in the mean colour of their kinds. */
   drawDensity(count) {
-    const { g, placed, found, lanes, role } = this, { a: first, b: second, begin: begins, end: ends, colour } = placed;
-    const columns = Math.ceil(this.plot / COLUMN), gaps = Math.max(lanes.length - 1, 1), kinds = this.colours.length;
-    const scale = this.plot / COLUMN / (this.view.to - this.view.from), from = this.view.from, size = columns * gaps * kinds;
+    const { g, placed, found, lanes, role } = this,
+      { a: first, b: second, begin: begins, end: ends, colour } = placed;
+    const columns = Math.ceil(this.plot / COLUMN),
+      gaps = Math.max(lanes.length - 1, 1),
+      kinds = this.colours.length;
+    const scale = this.plot / COLUMN / (this.view.to - this.view.from),
+      from = this.view.from,
+      size = columns * gaps * kinds;
     if (this.sums?.length !== size) this.sums = new Float32Array(size);
-    const sums = this.sums.fill(0), lost = new Uint8Array(columns * lanes.length);
+    const sums = this.sums.fill(0),
+      lost = new Uint8Array(columns * lanes.length);
     for (let k = 0; k < count; k++) {
       const i = found[k];
-      let a = first[i], b = second[i], begin = (begins[i] - from) * scale, end = (ends[i] - from) * scale;
+      let a = first[i],
+        b = second[i],
+        begin = (begins[i] - from) * scale,
+        end = (ends[i] - from) * scale;
       if (placed.lost[i] && end >= 0 && end < columns) lost[(end | 0) * lanes.length + a] = 1;
       if (a > b) [a, b, begin, end] = [b, a, end, begin];
-      const slope = (end - begin) / (b - a), weight = role && !this.matters(placed.order[i]) ? 0.06 : 1;
+      const slope = (end - begin) / (b - a),
+        weight = role && !this.matters(placed.order[i]) ? 0.06 : 1;
       for (let gap = a, at = begin + 0.5 * slope; gap < b; gap++, at += slope) {
         if (at >= 0 && at < columns) sums[(gap * columns + (at | 0)) * kinds + colour[i]] += weight;
       }
@@ -634,15 +807,19 @@ class Diagram {
     this.paintDensity(columns, gaps, kinds);
     g.fillStyle = this.look.lost;
     for (let i = 0; i < lost.length; i++) {
-      if (lost[i]) g.fillRect(this.left + (i / lanes.length | 0) * COLUMN, this.y(i % lanes.length) + 3, COLUMN, 5);
+      if (lost[i]) g.fillRect(this.left + ((i / lanes.length) | 0) * COLUMN, this.y(i % lanes.length) + 3, COLUMN, 5);
     }
   }
 
   paintDensity(columns, gaps, kinds) {
-    const { g, sums, colours } = this, cells = columns * gaps;
+    const { g, sums, colours } = this,
+      cells = columns * gaps;
     this.buffer ??= document.createElement("canvas");
-    if (this.buffer.width !== columns || this.buffer.height !== gaps) Object.assign(this.buffer, { width: columns, height: gaps });
-    const buffer = this.buffer.getContext("2d"), image = buffer.createImageData(columns, gaps), pixels = image.data;
+    if (this.buffer.width !== columns || this.buffer.height !== gaps)
+      Object.assign(this.buffer, { width: columns, height: gaps });
+    const buffer = this.buffer.getContext("2d"),
+      image = buffer.createImageData(columns, gaps),
+      pixels = image.data;
     const rgb = colours.map((it) => [1, 3, 5].map((at) => parseInt(it.slice(at, at + 2), 16)));
     const weights = new Float32Array(cells);
     let most = 1;
@@ -658,34 +835,51 @@ class Diagram {
         const share = sums[cell * kinds + kind] / weight;
         for (let part = 0; part < 3; part++) pixels[4 * cell + part] += share * rgb[kind][part];
       }
-      pixels[4 * cell + 3] = 255 * Math.min(1, 0.1 * Math.min(weight, 1) + 0.85 * Math.log1p(weight) / top);
+      pixels[4 * cell + 3] = 255 * Math.min(1, 0.1 * Math.min(weight, 1) + (0.85 * Math.log1p(weight)) / top);
       this.stats.cells++;
     }
     buffer.putImageData(image, 0, 0);
     g.imageSmoothingEnabled = false;
     const inset = Math.min(7, this.spacing / 5);
     for (let gap = 0; gap < gaps; gap++) {
-      g.drawImage(this.buffer, 0, gap, columns, 1, this.left, this.y(gap) + inset, columns * COLUMN, this.spacing - 2 * inset);
+      g.drawImage(
+        this.buffer,
+        0,
+        gap,
+        columns,
+        1,
+        this.left,
+        this.y(gap) + inset,
+        columns * COLUMN,
+        this.spacing - 2 * inset,
+      );
     }
   }
 
   /** The ends of a message in pixels, cut off where it leaves the window. */
   ends(place) {
-    const message = this.placed.order[place], { sent } = this;
-    let x0 = this.px(this.placed.begin[place]), x1 = this.px(this.placed.end[place]);
-    let y0 = this.y(this.laneOf[sent.from[message]]), y1 = this.y(this.laneOf[sent.to[message]]);
+    const message = this.placed.order[place],
+      { sent } = this;
+    let x0 = this.px(this.placed.begin[place]),
+      x1 = this.px(this.placed.end[place]);
+    let y0 = this.y(this.laneOf[sent.from[message]]),
+      y1 = this.y(this.laneOf[sent.to[message]]);
     if (sent.state[message] !== DELIVERED) y1 = y0 + LOST_AT * (y1 - y0);
-    const low = this.left - 200, high = this.left + this.plot + 200, slope = (y1 - y0) / (x1 - x0);
+    const low = this.left - 200,
+      high = this.left + this.plot + 200,
+      slope = (y1 - y0) / (x1 - x0);
     if (x0 < low && x1 > low) [x0, y0] = [low, y0 + (low - x0) * slope];
     if (x1 > high && x0 < high) [x1, y1] = [high, y1 - (x1 - high) * slope];
     return [x0, y0, x1, y1];
   }
 
   drawArrows(count) {
-    const { g, sent, placed, found, colours, data } = this, detailed = count <= HEAD_LIMIT;
+    const { g, sent, placed, found, colours, data } = this,
+      detailed = count <= HEAD_LIMIT;
     const groups = new Map();
     for (let k = 0; k < count; k++) {
-      const message = placed.order[found[k]], matters = this.matters(message);
+      const message = placed.order[found[k]],
+        matters = this.matters(message);
       const dashes = !detailed ? 0 : sent.copy[message] ? 2 : sent.state[message] !== DELIVERED ? 1 : 0;
       const key = matters * 1e6 + 3 * data.colour_of[sent.label[message]] + dashes;
       if (!groups.has(key)) groups.set(key, []);
@@ -694,10 +888,10 @@ class Diagram {
     const alpha = detailed ? 0.92 : clamp(1800 / count, 0.3, 0.8);
     g.lineJoin = "round";
     for (const key of [...groups.keys()].sort((a, b) => a - b)) {
-      const colour = colours[(key % 1e6) / 3 | 0];
+      const colour = colours[((key % 1e6) / 3) | 0];
       g.globalAlpha = key >= 1e6 ? alpha : 0.16 * alpha;
       g.strokeStyle = g.fillStyle = colour;
-      g.lineWidth = detailed ? (this.role && key >= 1e6 ? 1.6 : 1.2) : 1;
+      g.lineWidth = detailed ? (this.role && key >= 1e6 ? 1.6 : 1.2) : 1 / this.ratio;
       g.setLineDash(DASHES[(key % 1e6) % 3]);
       this.strokeAll(groups.get(key));
       if (detailed) this.fillHeads(groups.get(key));
@@ -711,41 +905,49 @@ class Diagram {
 
   strokeAll(places) {
     const g = this.g;
-    // Paths of moderate length: one very long path is slow to fill in.
-    for (let start = 0; start < places.length; start += 500) {
+    // Without a graphics card, hairlines are fast together and wide lines are fast one by one.
+    const together = g.lineWidth * this.ratio > 1 ? 1 : 500;
+    for (let start = 0; start < places.length; start += together) {
       g.beginPath();
-      for (const place of places.slice(start, start + 500)) this.trace(place);
+      for (let k = start; k < Math.min(start + together, places.length); k++) this.trace(places[k]);
       g.stroke();
     }
   }
 
   /** Adds one message to the path: a line, or an arc if it is to its sender. */
   trace(place) {
-    const [x0, y0, x1, y1] = this.ends(place), g = this.g, message = this.placed.order[place];
+    const [x0, y0, x1, y1] = this.ends(place),
+      g = this.g,
+      message = this.placed.order[place];
     g.moveTo(x0, y0);
     if (this.sent.from[message] === this.sent.to[message]) g.quadraticCurveTo((x0 + x1) / 2, y0 - 22, x1, y1);
     else g.lineTo(x1, y1);
   }
 
   fillHeads(places) {
-    const { g, sent, placed } = this, size = 7;
+    const { g, sent, placed } = this,
+      size = 7;
     g.setLineDash([]);
-    g.beginPath();
     for (const place of places) {
       const message = placed.order[place];
       if (sent.state[message] === LOST) continue;
-      const [x0, y0, x1, y1] = this.ends(place), self = sent.from[message] === sent.to[message];
-      const angle = self ? 0.9 : Math.atan2(y1 - y0, x1 - x0), c = Math.cos(angle), s = Math.sin(angle);
+      const [x0, y0, x1, y1] = this.ends(place),
+        self = sent.from[message] === sent.to[message];
+      const angle = self ? 0.9 : Math.atan2(y1 - y0, x1 - x0),
+        c = Math.cos(angle),
+        s = Math.sin(angle);
+      g.beginPath();
       g.moveTo(x1, y1);
       g.lineTo(x1 - size * c + 0.42 * size * s, y1 - size * s - 0.42 * size * c);
       g.lineTo(x1 - size * c - 0.42 * size * s, y1 - size * s + 0.42 * size * c);
       g.closePath();
+      g.fill();
     }
-    g.fill();
   }
 
   drawLost(places) {
-    const { g, sent, placed } = this, r = places.length > HEAD_LIMIT ? 2.5 : 4;
+    const { g, sent, placed } = this,
+      r = places.length > HEAD_LIMIT ? 2.5 : 4;
     g.strokeStyle = this.look.lost;
     g.lineWidth = 1.7;
     g.beginPath();
@@ -761,13 +963,18 @@ class Diagram {
   }
 
   writeKinds(count) {
-    const { g, sent, placed, found, data } = this, taken = [];
+    const { g, sent, placed, found, data } = this,
+      taken = [];
     g.font = TINY;
     g.textAlign = "center";
     g.textBaseline = "bottom";
     for (let k = 0; k < count; k++) {
-      const message = placed.order[found[k]], [x0, y0, x1, y1] = this.ends(found[k]);
-      const text = data.labels[sent.label[message]], half = g.measureText(text).width / 2, x = (x0 + x1) / 2, y = (y0 + y1) / 2;
+      const message = placed.order[found[k]],
+        [x0, y0, x1, y1] = this.ends(found[k]);
+      const text = data.labels[sent.label[message]],
+        half = g.measureText(text).width / 2,
+        x = (x0 + x1) / 2,
+        y = (y0 + y1) / 2;
       if (Math.hypot(x1 - x0, y1 - y0) < 2 * half + 24) continue;
       if (taken.some(([a, b, h]) => Math.abs(a - x) < h + half && Math.abs(b - y) < 14)) continue;
       taken.push([x, y, half]);
@@ -787,9 +994,11 @@ class Diagram {
 
   /** Where those of a node's rows that are in view begin and end. */
   rowsInView(rows) {
-    const { x, view } = this, slack = 8 * (view.to - view.from) / this.plot;
+    const { x, view } = this,
+      slack = (8 * (view.to - view.from)) / this.plot;
     const first = (value) => {
-      let low = 0, high = rows.length;
+      let low = 0,
+        high = rows.length;
       while (low < high) {
         const middle = (low + high) >>> 1;
         if (x[rows[middle]] < value) low = middle + 1;
@@ -808,15 +1017,20 @@ class Diagram {
 
   /** The marks of each kind on a lane as bars, one for all that are close to each other. */
   drawCrowd(ranges) {
-    const { g, data, x, look } = this, kinds = data.kinds.length;
-    const bars = data.kinds.map(() => []), since = new Float64Array(kinds), until = new Float64Array(kinds);
-    const scale = this.plot / (this.view.to - this.view.from), shift = this.left - this.view.from * scale;
+    const { g, data, x, look } = this,
+      kinds = data.kinds.length;
+    const bars = data.kinds.map(() => []),
+      since = new Float64Array(kinds),
+      until = new Float64Array(kinds);
+    const scale = this.plot / (this.view.to - this.view.from),
+      shift = this.left - this.view.from * scale;
     this.lanes.forEach((node, lane) => {
       const rows = this.marked[node];
       until.fill(-Infinity);
       const close = (kind) => until[kind] > -Infinity && bars[kind].push(lane, since[kind], until[kind]);
       for (let i = ranges[lane][0]; i < ranges[lane][1]; i++) {
-        const kind = data.kind[rows[i]], at = shift + x[rows[i]] * scale;
+        const kind = data.kind[rows[i]],
+          at = shift + x[rows[i]] * scale;
         if (at - until[kind] > 3) {
           close(kind);
           since[kind] = at;
@@ -827,24 +1041,35 @@ class Diagram {
     });
     bars.forEach((found, kind) => {
       if (!found.length) return;
-      const colour = MARKS[data.kinds[kind]][1], rare = ["crash", "pause", "resume", "fault"].includes(data.kinds[kind]);
+      const colour = MARKS[data.kinds[kind]][1],
+        rare = ["crash", "pause", "resume", "fault"].includes(data.kinds[kind]);
       g.fillStyle = look[colour] ?? colour;
       for (let i = 0; i < found.length; i += 3) {
         const y = this.y(found[i]);
         if (!rare) g.fillRect(found[i + 1] - 1, y - 3, found[i + 2] - found[i + 1] + 2, 6);
-        else for (const at of new Set([found[i + 1], found[i + 2]])) { shape(g, MARKS[data.kinds[kind]][0], at, y, 4); g.fill(); }
+        else
+          for (const at of new Set([found[i + 1], found[i + 2]])) {
+            shape(g, MARKS[data.kinds[kind]][0], at, y, 4);
+            g.fill();
+          }
       }
       this.stats.marks += found.length / 3;
     });
   }
 
   drawShapes(ranges) {
-    const { g, data, x, role } = this, paths = data.kinds.map(() => []), last = new Float64Array(data.kinds.length), words = [];
+    const { g, data, x, role } = this,
+      paths = data.kinds.map(() => []),
+      last = new Float64Array(data.kinds.length),
+      words = [];
     this.lanes.forEach((node, lane) => {
       last.fill(-Infinity);
-      const rows = this.marked[node], y = this.y(lane);
+      const rows = this.marked[node],
+        y = this.y(lane);
       for (let i = ranges[lane][0]; i < ranges[lane][1]; i++) {
-        const row = rows[i], kind = data.kind[row], at = this.px(x[row]);
+        const row = rows[i],
+          kind = data.kind[row],
+          at = this.px(x[row]);
         if (at - last[kind] < 1.5) continue;
         last[kind] = at;
         paths[kind].push(at, y, role && !role[row] ? 0 : 1);
@@ -870,12 +1095,14 @@ class Diagram {
   }
 
   writeNotes(words) {
-    const { g, look } = this, free = new Map();
+    const { g, look } = this,
+      free = new Map();
     g.font = TINY;
     g.textAlign = "left";
     g.textBaseline = "bottom";
     for (const [x, y, text] of words) {
-      const levels = free.get(y) ?? [-Infinity, -Infinity], level = levels.findIndex((it) => x >= it);
+      const levels = free.get(y) ?? [-Infinity, -Infinity],
+        level = levels.findIndex((it) => x >= it);
       if (level < 0) continue;
       g.strokeStyle = look.back;
       g.lineWidth = 3;
@@ -892,7 +1119,8 @@ class Diagram {
     for (const cut of this.data.cuts) {
       const at = crossings(
         this.lanes.map((node) => (cut.inside[node] < 0 ? -Infinity : this.px(x[cut.inside[node]]))),
-        this.lanes.map((node) => (cut.outside[node] < 0 ? Infinity : this.px(x[cut.outside[node]]))), this.left,
+        this.lanes.map((node) => (cut.outside[node] < 0 ? Infinity : this.px(x[cut.outside[node]]))),
+        this.left,
       );
       if (!at.length) continue;
       g.strokeStyle = g.fillStyle = cut.consistent ? look.cut : look.lost;
@@ -925,16 +1153,25 @@ class Diagram {
     };
     const width = this.inView > HEAD_LIMIT ? 1.2 : 2.6;
     if (this.broken.size || this.chain.size) {
-      for (let i = bisect(placed.latestSoFar, this.view.from) * BLOCK; i < sent.count && placed.begin[i] <= this.view.to; i++) {
-        const message = placed.order[i], fate = sent.fate[message];
+      for (
+        let i = bisect(placed.latestSoFar, this.view.from) * BLOCK;
+        i < sent.count && placed.begin[i] <= this.view.to;
+        i++
+      ) {
+        const message = placed.order[i],
+          fate = sent.fate[message];
         if (!this.shown[message] || placed.end[i] < this.view.from || sent.state[message] !== DELIVERED) continue;
         if (this.broken.has(fate)) line(i, look.lost, width);
         else if (this.chain.has(fate) && this.chain.has(sendOf(data, fate))) line(i, look.chain, width);
       }
     }
     this.drawChain();
-    if (this.hover?.place >= 0) line(this.hover.place, this.colours[data.colour_of[sent.label[placed.order[this.hover.place]]]], 2.6);
-    for (const [row, colour, width] of [[this.hover?.row ?? -1, look.soft, 1.5], [this.chosen, look.ink, 2.2]]) {
+    if (this.hover?.place >= 0)
+      line(this.hover.place, this.colours[data.colour_of[sent.label[placed.order[this.hover.place]]]], 2.6);
+    for (const [row, colour, width] of [
+      [this.hover?.row ?? -1, look.soft, 1.5],
+      [this.chosen, look.ink, 2.2],
+    ]) {
       if (row < 0 || this.laneOf[data.node[row]] < 0) continue;
       g.strokeStyle = colour;
       g.lineWidth = width;
@@ -945,7 +1182,8 @@ class Diagram {
   }
 
   drawChain() {
-    const { g, data, x } = this, rows = data.chain ?? [];
+    const { g, data, x } = this,
+      rows = data.chain ?? [];
     g.strokeStyle = this.look.chain;
     g.lineWidth = 3.5;
     g.beginPath();
@@ -973,18 +1211,23 @@ class Diagram {
     this.lanes.forEach((node, lane) => g.fillText(data.names[node], this.left - 10, this.y(lane), this.left - 14));
     g.restore();
     if (!this.most) return;
-    const room = bottom - this.top, size = room * room / (room + this.most);
+    const room = bottom - this.top,
+      size = (room * room) / (room + this.most);
     g.fillStyle = look.edge;
-    g.fillRect(this.width - 6, this.top + (room - size) * this.scroll / this.most, 4, size);
+    g.fillRect(this.width - 6, this.top + ((room - size) * this.scroll) / this.most, 4, size);
   }
 
   /** The whole trace in one strip: how many messages leave when, and which part of it is in view. */
   drawOverview() {
-    const { g, look, extent, view } = this, y = this.height - OVERVIEW - 8, columns = Math.max(1, Math.round(this.plot));
+    const { g, look, extent, view } = this,
+      y = this.height - OVERVIEW - 8,
+      columns = Math.max(1, Math.round(this.plot));
     if (!this.overview || this.overview.length !== columns) {
-      const counts = new Float32Array(columns), scale = columns / (extent.to - extent.from);
+      const counts = new Float32Array(columns),
+        scale = columns / (extent.to - extent.from);
       for (let i = 0; i < this.sent.count; i++) {
-        if (this.shown[this.placed.order[i]]) counts[clamp((this.placed.begin[i] - extent.from) * scale | 0, 0, columns - 1)]++;
+        if (this.shown[this.placed.order[i]])
+          counts[clamp(((this.placed.begin[i] - extent.from) * scale) | 0, 0, columns - 1)]++;
       }
       const most = counts.reduce((a, b) => Math.max(a, b), 1);
       this.overview = counts.map((it) => Math.sqrt(it / most));
@@ -992,9 +1235,12 @@ class Diagram {
     g.fillStyle = look.panel;
     g.fillRect(this.left, y, this.plot, OVERVIEW);
     g.fillStyle = look.line;
-    this.overview.forEach((it, i) => it && g.fillRect(this.left + i, y + OVERVIEW - it * (OVERVIEW - 3), 1, it * (OVERVIEW - 3)));
+    this.overview.forEach(
+      (it, i) => it && g.fillRect(this.left + i, y + OVERVIEW - it * (OVERVIEW - 3), 1, it * (OVERVIEW - 3)),
+    );
     const at = (value) => this.left + clamp((value - extent.from) / (extent.to - extent.from), 0, 1) * this.plot;
-    const a = at(view.from), b = Math.max(at(view.to), a + 3);
+    const a = at(view.from),
+      b = Math.max(at(view.to), a + 3);
     g.globalAlpha = 0.16;
     g.fillStyle = look.past;
     g.fillRect(a, y, b - a, OVERVIEW);
@@ -1007,24 +1253,31 @@ class Diagram {
   /** What is at a point: `{ row }` of an event, `{ place }` of a message, or null. */
   hit(px, py) {
     if (px < this.left - 4 || py > this.height - BOTTOM || !this.lanes.length) return null;
-    const { data, x, sent, placed } = this, lane = clamp(Math.round((py - this.first) / this.spacing), 0, this.lanes.length - 1);
+    const { data, x, sent, placed } = this,
+      lane = clamp(Math.round((py - this.first) / this.spacing), 0, this.lanes.length - 1);
     if (Math.abs(py - this.y(lane)) <= Math.min(9, this.spacing / 2)) {
-      const rows = this.byNode[this.lanes[lane]], [first, last] = this.rowsInView(rows);
-      let best = -1, least = 8;
+      const rows = this.byNode[this.lanes[lane]],
+        [first, last] = this.rowsInView(rows);
+      let best = -1,
+        least = 8;
       for (let i = first; i < last; i++) {
         if (!this.wants(rows[i])) continue;
         // Of several at one place the one with a mark is meant, then what arrived.
-        const kind = data.kind[rows[i]], behind = kind === data.code.send ? 0.6 : kind === data.code.deliver ? 0.5 : 0;
+        const kind = data.kind[rows[i]],
+          behind = kind === data.code.send ? 0.6 : kind === data.code.deliver ? 0.5 : 0;
         const far = Math.abs(this.px(x[rows[i]]) - px) + behind;
         if (far < least) [best, least] = [rows[i], far];
       }
       if (best >= 0) return { row: best, place: -1 };
     }
     if (this.stats.mode !== "arrows") return null;
-    let best = -1, least = 6;
+    let best = -1,
+      least = 6;
     for (let k = 0; k < this.inView; k++) {
-      const [x0, y0, x1, y1] = this.ends(this.found[k]), message = placed.order[this.found[k]];
-      const lift = sent.from[message] === sent.to[message] ? 11 : 0, length = (x1 - x0) ** 2 + (y1 - y0) ** 2;
+      const [x0, y0, x1, y1] = this.ends(this.found[k]),
+        message = placed.order[this.found[k]];
+      const lift = sent.from[message] === sent.to[message] ? 11 : 0,
+        length = (x1 - x0) ** 2 + (y1 - y0) ** 2;
       const t = length ? clamp(((px - x0) * (x1 - x0) + (py + lift - y0) * (y1 - y0)) / length, 0, 1) : 0;
       const far = Math.hypot(px - x0 - t * (x1 - x0), py + lift - y0 - t * (y1 - y0));
       if (far < least) [best, least] = [this.found[k], far];
@@ -1034,27 +1287,47 @@ class Diagram {
 
   /** Whether an event can be pointed at: its kind is marked, or it is an end of a message that is drawn. */
   wants(row) {
-    const { data, marks, labels } = this, kind = data.kind[row];
+    const { data, marks, labels } = this,
+      kind = data.kind[row];
     return kind === data.code.send || kind === data.code.deliver ? labels[data.label[row]] : marks[kind];
   }
 
   /** A title and pairs of words about what was hit. */
   describe(hit) {
-    const { data, sent, placed } = this, name = (node) => data.names[node] ?? "nobody";
+    const { data, sent, placed } = this,
+      name = (node) => data.names[node] ?? "nobody";
     if (hit.row < 0) {
-      const message = placed.order[hit.place], row = sent.row[message], fate = sent.fate[message];
-      const end = sent.state[message] === PENDING ? "under way when the trace ends"
-        : sent.state[message] === LOST ? `lost (${data.labels[data.label[fate]]}) at ${moment(data.time[fate])}`
-        : `${moment(data.time[fate])}, after ${duration(data.time[fate] - data.time[row])}`;
-      const pairs = [["from", `${name(sent.from[message])} at ${moment(data.time[row])}`], ["to", name(sent.to[message])], ["arrived", end]];
+      const message = placed.order[hit.place],
+        row = sent.row[message],
+        fate = sent.fate[message];
+      const end =
+        sent.state[message] === PENDING
+          ? "under way when the trace ends"
+          : sent.state[message] === LOST
+            ? `lost (${data.labels[data.label[fate]]}) at ${moment(data.time[fate])}`
+            : `${moment(data.time[fate])}, after ${duration(data.time[fate] - data.time[row])}`;
+      const pairs = [
+        ["from", `${name(sent.from[message])} at ${moment(data.time[row])}`],
+        ["to", name(sent.to[message])],
+        ["arrived", end],
+      ];
       if (sent.copy[message]) pairs.push(["copy", "made by the network"]);
       return [data.labels[sent.label[message]], [...pairs, ...this.detailsOf(row)]];
     }
-    const row = hit.row, kind = data.kinds[data.kind[row]], peer = data.peer[row] === NOBODY ? null : name(data.peer[row]);
+    const row = hit.row,
+      kind = data.kinds[data.kind[row]],
+      peer = data.peer[row] === NOBODY ? null : name(data.peer[row]);
     const about = peer ? [[kind === "send" ? "to" : "from", peer]] : [];
     const clock = ["note", "call", "reply"].includes(kind) ? [["number", number(data.number[row])]] : [];
-    const pairs = [["node", name(data.node[row])], ["time", moment(data.time[row])], ...about, ...clock,
-      ["Lamport", number(this.stamp[row])], ["row", number(row)], ...this.detailsOf(row)];
+    const pairs = [
+      ["node", name(data.node[row])],
+      ["time", moment(data.time[row])],
+      ...about,
+      ...clock,
+      ["Lamport", number(this.stamp[row])],
+      ["row", number(row)],
+      ...this.detailsOf(row),
+    ];
     const beside = this.beside(row);
     if (beside.length) pairs.push(["with it", beside.join(", ")]);
     return [`${kind} ${data.labels[data.label[row]]}`, pairs];
@@ -1069,10 +1342,12 @@ class Diagram {
 
   /** What else happened at the same node at the same time. */
   beside(row) {
-    const { data, is } = this, found = [];
+    const { data, is } = this,
+      found = [];
     for (const way of [-1, 1]) {
       for (let i = row + way; i >= 0 && i < is.length && data.time[i] === data.time[row]; i += way) {
-        if (is[i] && data.node[i] === data.node[row]) found.push(`${data.kinds[data.kind[i]]} ${data.labels[data.label[i]]}`);
+        if (is[i] && data.node[i] === data.node[row])
+          found.push(`${data.kinds[data.kind[i]]} ${data.labels[data.label[i]]}`);
       }
     }
     return found.length > 6 ? [...found.slice(0, 6), `and ${found.length - 6} more`] : found;
@@ -1085,29 +1360,59 @@ class Diagram {
 function sample(draw) {
   const template = document.createElement("template");
   template.innerHTML = '<svg width="22" height="12" aria-hidden="true"><path></path></svg>';
-  const svg = template.content.firstChild, element = svg.firstChild;
-  const path = { parts: [], moveTo(x, y) { this.parts.push(`M${x} ${y}`); }, lineTo(x, y) { this.parts.push(`L${x} ${y}`); },
-    beginPath() {}, closePath() { this.parts.push("Z"); },
-    rect(x, y, w, h) { this.parts.push(`M${x} ${y}h${w}v${h}h${-w}Z`); },
-    arc(x, y, r) { this.parts.push(`M${x - r} ${y}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0Z`); } };
+  const svg = template.content.firstChild,
+    element = svg.firstChild;
+  const path = {
+    parts: [],
+    moveTo(x, y) {
+      this.parts.push(`M${x} ${y}`);
+    },
+    lineTo(x, y) {
+      this.parts.push(`L${x} ${y}`);
+    },
+    beginPath() {},
+    closePath() {
+      this.parts.push("Z");
+    },
+    rect(x, y, w, h) {
+      this.parts.push(`M${x} ${y}h${w}v${h}h${-w}Z`);
+    },
+    arc(x, y, r) {
+      this.parts.push(`M${x - r} ${y}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0Z`);
+    },
+  };
   for (const [name, value] of Object.entries(draw(path))) element.setAttribute(name, value);
   element.setAttribute("d", path.parts.join(""));
   return svg;
 }
 
-const arrowSample = (colour, dashes = 0) => sample((path) => {
-  path.moveTo(1, 10);
-  path.lineTo(21, 2);
-  return { fill: "none", stroke: colour, "stroke-width": 2, "stroke-dasharray": DASHES[dashes].join(" ") };
-});
-const markSample = (name, colour) => sample((path) => {
-  shape(path, name, 11, 6, 4);
-  return { fill: colour };
-});
-const crossSample = (colour) => sample((path) => {
-  for (const [x, y, a, b] of [[7, 2, 15, 10], [15, 2, 7, 10]]) { path.moveTo(x, y); path.lineTo(a, b); }
-  return { fill: "none", stroke: colour, "stroke-width": 2 };
-});
+const arrowSample = (colour, dashes = 0) =>
+  sample((path) => {
+    path.moveTo(1, 10);
+    path.lineTo(21, 2);
+    return { fill: "none", stroke: colour, "stroke-width": 2, "stroke-dasharray": DASHES[dashes].join(" ") };
+  });
+const markSample = (name, colour) =>
+  sample((path) => {
+    shape(path, name, 11, 6, 4);
+    return { fill: colour };
+  });
+const boxSample = (colour) =>
+  sample((path) => {
+    path.rect(1, 1, 20, 10);
+    return { fill: colour, "fill-opacity": 0.35 };
+  });
+const crossSample = (colour) =>
+  sample((path) => {
+    for (const [x, y, a, b] of [
+      [7, 2, 15, 10],
+      [15, 2, 7, 10],
+    ]) {
+      path.moveTo(x, y);
+      path.lineTo(a, b);
+    }
+    return { fill: "none", stroke: colour, "stroke-width": 2 };
+  });
 
 /** One diagram on a page: canvas, panel, pointer and keys. */
 class Page {
@@ -1120,8 +1425,14 @@ class Page {
     this.panel = make("div", { class: "dlst-panel", "aria-label": "what is drawn" });
     this.stage = make("div", { class: "dlst-stage" }, this.canvas, this.tip);
     const height = model.get("height");
-    this.root = make("div", { class: "dlst" }, make("style", {}, CSS), this.bar(), make("div", { class: "dlst-body" }, this.stage, this.panel));
-    this.root.style.height = typeof height === "number" ? `${height}px` : height ?? "480px";
+    this.root = make(
+      "div",
+      { class: "dlst" },
+      make("style", {}, CSS),
+      this.bar(),
+      make("div", { class: "dlst-body" }, this.stage, this.panel),
+    );
+    this.root.style.height = typeof height === "number" ? `${height}px` : (height ?? "480px");
     el.replaceChildren(this.root);
     this.watchTheme();
     this.listen();
@@ -1135,16 +1446,29 @@ class Page {
   }
 
   bar() {
-    const button = (text, title, act, more = {}) => make("button", { type: "button", title, "aria-label": title, onclick: act, ...more }, text);
-    this.axisButton = button("Lamport order", "Lamport stamps instead of true time on the axis", () => this.toggleAxis(), { "aria-pressed": "false" });
+    const button = (text, title, act, more = {}) =>
+      make("button", { type: "button", title, "aria-label": title, onclick: act, ...more }, text);
+    this.axisButton = button(
+      "Lamport order",
+      "Lamport stamps instead of true time on the axis",
+      () => this.toggleAxis(),
+      { "aria-pressed": "false" },
+    );
     const title = this.data.title ? [make("span", { class: "dlst-title" }, this.data.title)] : [];
-    return make("div", { class: "dlst-bar", role: "toolbar" }, ...title,
+    return make(
+      "div",
+      { class: "dlst-bar", role: "toolbar" },
+      ...title,
       button("Whole trace", "Show the whole trace (Home)", () => this.key("Home")),
-      button("+", "Zoom in (+)", () => this.key("+")), button("−", "Zoom out (-)", () => this.key("-")), this.axisButton,
+      button("+", "Zoom in (+)", () => this.key("+")),
+      button("−", "Zoom out (-)", () => this.key("-")),
+      this.axisButton,
       button("Filter", "Show or hide the panel of nodes and kinds", () => {
         this.panel.hidden = !this.panel.hidden;
         this.resize();
-      }), this.status);
+      }),
+      this.status,
+    );
   }
 
   watchTheme() {
@@ -1163,7 +1487,11 @@ class Page {
 
   /** Check boxes with counts, which are the legend too. */
   fillPanel() {
-    const { data, diagram } = this, { sent } = diagram, kinds = new Map(), nodes = new Map(), marks = new Map();
+    const { data, diagram } = this,
+      { sent } = diagram,
+      kinds = new Map(),
+      nodes = new Map(),
+      marks = new Map();
     const add = (map, key) => map.set(key, (map.get(key) ?? 0) + 1);
     for (let i = 0; i < sent.count; i++) add(kinds, sent.label[i]);
     for (let i = 0; i < diagram.is.length; i++) {
@@ -1171,17 +1499,36 @@ class Page {
       add(nodes, data.node[i]);
       if (data.kinds[data.kind[i]] in MARKS) add(marks, data.kind[i]);
     }
-    const colours = diagram.colours, frequent = [...kinds].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
+    const colours = diagram.colours,
+      frequent = [...kinds].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
     this.panel.replaceChildren(
-      this.group("Messages", diagram.labels, frequent, (it) => arrowSample(colours[data.colour_of[it]]), (it) => data.labels[it]),
-      this.group("Events", diagram.marks, [...marks].sort((a, b) => a[0] - b[0]),
-        (it) => markSample(MARKS[data.kinds[it]][0], diagram.colour(MARKS[data.kinds[it]][1])), (it) => data.kinds[it]),
+      this.group(
+        "Messages",
+        diagram.labels,
+        frequent,
+        (it) => arrowSample(colours[data.colour_of[it]]),
+        (it) => data.labels[it],
+      ),
+      this.group(
+        "Events",
+        diagram.marks,
+        [...marks].sort((a, b) => a[0] - b[0]),
+        (it) => markSample(MARKS[data.kinds[it]][0], diagram.colour(MARKS[data.kinds[it]][1])),
+        (it) => data.kinds[it],
+      ),
       this.keys(),
-      this.group("Nodes", diagram.nodes, data.names.map((_, node) => [node, nodes.get(node) ?? 0]), null, (it) => data.names[it]),
+      this.group(
+        "Nodes",
+        diagram.nodes,
+        data.names.map((_, node) => [node, nodes.get(node) ?? 0]),
+        null,
+        (it) => data.names[it],
+      ),
     );
   }
 
   group(title, wanted, entries, picture, word) {
+    if (!entries.length) return "";
     const boxes = entries.map(([index]) => {
       const box = make("input", { type: "checkbox", "data-name": word(index) });
       box.checked = wanted[index];
@@ -1196,14 +1543,32 @@ class Page {
       this.invalidate();
     };
     const all = entries.map(([index]) => index);
-    const toggle = make("button", { type: "button", onclick: () => set(all, !all.every((it) => wanted[it])) }, "all / none");
-    return make("fieldset", { "data-group": title.toLowerCase() }, make("legend", {}, title, toggle),
-      ...entries.map(([index, count], i) => make("label", { title: word(index) }, boxes[i], ...(picture ? [picture(index)] : []),
-        make("span", {}, word(index)), make("small", {}, number(count)))));
+    const toggle = make(
+      "button",
+      { type: "button", onclick: () => set(all, !all.every((it) => wanted[it])) },
+      "all / none",
+    );
+    return make(
+      "fieldset",
+      { "data-group": title.toLowerCase() },
+      make("legend", {}, title, toggle),
+      ...entries.map(([index, count], i) =>
+        make(
+          "label",
+          { title: word(index) },
+          boxes[i],
+          ...(picture ? [picture(index)] : []),
+          make("span", {}, word(index)),
+          make("small", {}, number(count)),
+        ),
+      ),
+    );
   }
 
   keys() {
-    const { data, diagram } = this, { look, sent } = diagram, lines = [];
+    const { data, diagram } = this,
+      { look, sent } = diagram,
+      lines = [];
     const line = (picture, word) => lines.push(make("div", { class: "dlst-key" }, picture, word));
     if (sent.state.includes(LOST)) line(crossSample(look.lost), "lost");
     if (sent.state.includes(PENDING)) line(arrowSample(look.soft, 1), "under way at the end");
@@ -1211,16 +1576,24 @@ class Page {
     if (data.cuts.length) line(arrowSample(look.cut, 1), "cut");
     if (data.cuts.some((it) => it.violations.length)) line(arrowSample(look.lost), "contradicts a cut");
     if (data.chain?.length) line(arrowSample(look.chain), "critical path");
-    line(arrowSample(look.past), "causal past (click)");
-    line(arrowSample(look.future), "causal future");
-    if (data.dropped) lines.push(make("div", { class: "dlst-key" }, `${number(data.dropped)} older rows were not recorded`));
+    line(boxSample(look.past), "causal past (click an event)");
+    line(boxSample(look.future), "causal future");
+    for (const cut of data.cuts) {
+      if (cut.problem) lines.push(make("div", { class: "dlst-key" }, `${cut.name}: ${cut.problem}`));
+    }
+    if (data.dropped)
+      lines.push(make("div", { class: "dlst-key" }, `${number(data.dropped)} older rows were not recorded`));
     return make("fieldset", {}, make("legend", {}, "Legend"), ...lines);
   }
 
   resize() {
+    this.measure();
+    this.invalidate();
+  }
+
+  measure() {
     const { clientWidth: width, clientHeight: height } = this.stage;
     if (width > 0 && height > 0) this.diagram.resize(width, height, globalThis.devicePixelRatio || 1);
-    this.invalidate();
   }
 
   /** Draws before the next frame, once, however often it is asked to. */
@@ -1228,17 +1601,20 @@ class Page {
     this.pending ||= requestAnimationFrame(() => {
       this.pending = 0;
       if (!this.diagram.width) return;
+      if (this.diagram.ratio !== (globalThis.devicePixelRatio || 1)) this.measure();
       this.diagram.draw();
       this.tell();
     });
   }
 
   tell() {
-    const { diagram, data, status } = this, { chosen, counts, inView } = diagram;
-    const told = chosen >= 0
-      ? `${data.kinds[data.kind[chosen]]} ${data.labels[data.label[chosen]]} at ${data.names[data.node[chosen]]}: `
-        + `${number(counts.past)} before, ${number(counts.future)} after, ${number(counts.other)} concurrent`
-      : `${number(inView)} of ${number(diagram.sent.count)} messages in view${diagram.stats.mode === "density" ? " (density)" : ""}`;
+    const { diagram, data, status } = this,
+      { chosen, counts, inView } = diagram;
+    const told =
+      chosen >= 0
+        ? `${data.kinds[data.kind[chosen]]} ${data.labels[data.label[chosen]]} at ${data.names[data.node[chosen]]}: ` +
+          `${number(counts.past)} before, ${number(counts.future)} after, ${number(counts.other)} concurrent`
+        : `${number(inView)} of ${number(diagram.sent.count)} messages in view${diagram.stats.mode === "density" ? " (density)" : ""}`;
     if (status.textContent !== told) status.textContent = told;
     const label = `space-time diagram of ${data.names.length} nodes, ${told}; arrow keys move, + and - zoom, n and p choose an event`;
     if (this.canvas.getAttribute("aria-label") !== label) this.canvas.setAttribute("aria-label", label);
@@ -1260,12 +1636,16 @@ class Page {
   }
 
   hovered(hit, px = 0, py = 0) {
-    const { diagram, tip, stage } = this, before = diagram.hover;
+    const { diagram, tip, stage } = this,
+      before = diagram.hover;
     if (hit?.row !== before?.row || hit?.place !== before?.place) {
       diagram.hover = hit;
       if (hit) {
         const [title, pairs] = diagram.describe(hit);
-        tip.replaceChildren(make("b", {}, title), make("dl", {}, ...pairs.flatMap(([a, b]) => [make("dt", {}, a), make("dd", {}, b)])));
+        tip.replaceChildren(
+          make("b", {}, title),
+          make("dl", {}, ...pairs.flatMap(([a, b]) => [make("dt", {}, a), make("dd", {}, b)])),
+        );
       }
       this.invalidate();
     }
@@ -1281,11 +1661,18 @@ class Page {
     const { diagram } = this;
     if (!diagram.plot) return false;
     const act = {
-      "+": () => diagram.zoom(1 / 1.5), "=": () => diagram.zoom(1 / 1.5), "-": () => diagram.zoom(1.5), _: () => diagram.zoom(1.5),
-      ArrowLeft: () => diagram.pan((shift ? -0.6 : -0.1) * diagram.plot), ArrowRight: () => diagram.pan((shift ? 0.6 : 0.1) * diagram.plot),
-      ArrowUp: () => (diagram.scroll -= diagram.spacing), ArrowDown: () => (diagram.scroll += diagram.spacing),
-      Home: () => diagram.setView(diagram.extent.from, diagram.extent.to), Escape: () => this.choose(-1),
-      n: () => this.neighbour(1), p: () => this.neighbour(-1),
+      "+": () => diagram.zoom(1 / 1.5),
+      "=": () => diagram.zoom(1 / 1.5),
+      "-": () => diagram.zoom(1.5),
+      _: () => diagram.zoom(1.5),
+      ArrowLeft: () => diagram.pan((shift ? -0.6 : -0.1) * diagram.plot),
+      ArrowRight: () => diagram.pan((shift ? 0.6 : 0.1) * diagram.plot),
+      ArrowUp: () => (diagram.scroll -= diagram.spacing),
+      ArrowDown: () => (diagram.scroll += diagram.spacing),
+      Home: () => diagram.setView(diagram.extent.from, diagram.extent.to),
+      Escape: () => this.choose(-1),
+      n: () => this.neighbour(1),
+      p: () => this.neighbour(-1),
     }[name];
     if (!act) return false;
     act();
@@ -1296,21 +1683,27 @@ class Page {
 
   /** Chooses the next or previous event of the same node, or the first in view, and moves the window to it. */
   neighbour(way) {
-    const { diagram, data } = this, node = diagram.chosen >= 0 ? data.node[diagram.chosen] : diagram.lanes[0];
+    const { diagram, data } = this,
+      node = diagram.chosen >= 0 ? data.node[diagram.chosen] : diagram.lanes[0];
     if (node === undefined) return;
     const rows = diagram.byNode[node].filter((row) => diagram.wants(row));
-    const at = diagram.chosen >= 0 ? rows.indexOf(diagram.chosen) + way : rows.findIndex((row) => diagram.x[row] >= diagram.view.from);
+    const at =
+      diagram.chosen >= 0
+        ? rows.indexOf(diagram.chosen) + way
+        : rows.findIndex((row) => diagram.x[row] >= diagram.view.from);
     if (!(rows[at] >= 0)) return;
     this.choose(rows[at]);
-    const { from, to } = diagram.view, x = diagram.x[rows[at]];
+    const { from, to } = diagram.view,
+      x = diagram.x[rows[at]];
     if (x < from || x > to) diagram.setView(x - (to - from) / 2, x + (to - from) / 2);
   }
 
   listen() {
-    const { canvas } = this, on = (name, act, options) => {
-      canvas.addEventListener(name, act, options);
-      this.undo.push(() => canvas.removeEventListener(name, act, options));
-    };
+    const { canvas } = this,
+      on = (name, act, options) => {
+        canvas.addEventListener(name, act, options);
+        this.undo.push(() => canvas.removeEventListener(name, act, options));
+      };
     on("wheel", (event) => this.wheel(event), { passive: false });
     on("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || !this.key(event.key, event.shiftKey)) return;
@@ -1320,25 +1713,34 @@ class Page {
     on("pointerdown", (event) => this.down(event));
     on("pointermove", (event) => this.move(event));
     on("pointerup", (event) => this.up(event));
-    on("pointercancel", (event) => this.pointers.delete(event.pointerId));
+    on("pointercancel", (event) => {
+      this.pointers.delete(event.pointerId);
+      this.canvas.classList.remove("dragging");
+    });
     on("pointerleave", () => this.hovered(null));
   }
 
   wheel(event) {
     event.preventDefault();
-    const { diagram } = this, unit = event.deltaMode === 1 ? 18 : event.deltaMode === 2 ? 300 : 1;
+    const { diagram } = this,
+      unit = event.deltaMode === 1 ? 18 : event.deltaMode === 2 ? 300 : 1;
     if (Math.abs(event.deltaX) > Math.abs(event.deltaY)) diagram.pan(event.deltaX * unit);
     else if (event.shiftKey) diagram.scroll += event.deltaY * unit;
-    else diagram.zoom(Math.exp(clamp(event.deltaY * unit, -300, 300) * (event.ctrlKey ? 0.01 : 0.002)), event.offsetX);
+    else
+      diagram.zoom(Math.exp(clamp(event.deltaY * unit, -300, 300) * (event.ctrlKey ? 0.01 : 0.002)), event.offsetX);
     this.hovered(null);
     this.invalidate();
   }
 
-  inOverview(event) { return event.offsetY > this.diagram.height - OVERVIEW - 12 && event.offsetX > this.diagram.left - 4; }
+  inOverview(event) {
+    return event.offsetY > this.diagram.height - OVERVIEW - 12 && event.offsetX > this.diagram.left - 4;
+  }
 
   jump(px) {
-    const { diagram } = this, { extent, view } = diagram, half = (view.to - view.from) / 2;
-    const middle = extent.from + (px - diagram.left) / diagram.plot * (extent.to - extent.from);
+    const { diagram } = this,
+      { extent, view } = diagram,
+      half = (view.to - view.from) / 2;
+    const middle = extent.from + ((px - diagram.left) / diagram.plot) * (extent.to - extent.from);
     diagram.setView(middle - half, middle + half);
     this.invalidate();
   }
@@ -1348,12 +1750,20 @@ class Page {
     if (event.button > 0) return;
     this.canvas.setPointerCapture(event.pointerId);
     const strip = this.inOverview(event);
-    this.pointers.set(event.pointerId, { x: event.offsetX, y: event.offsetY, startX: event.offsetX, startY: event.offsetY, moved: false, strip });
+    this.pointers.set(event.pointerId, {
+      x: event.offsetX,
+      y: event.offsetY,
+      startX: event.offsetX,
+      startY: event.offsetY,
+      moved: false,
+      strip,
+    });
     if (strip) this.jump(event.offsetX);
   }
 
   move(event) {
-    const { diagram, pointers } = this, held = pointers.get(event.pointerId);
+    const { diagram, pointers } = this,
+      held = pointers.get(event.pointerId);
     if (!held) {
       if (diagram.plot) this.hovered(diagram.hit(event.offsetX, event.offsetY), event.offsetX, event.offsetY);
       return;
@@ -1375,9 +1785,11 @@ class Page {
 
   /** Two fingers: what was under each stays under it, as far as time goes. */
   pinch(moving, before, after) {
-    const other = [...this.pointers].find(([id]) => id !== moving)[1], { diagram } = this;
+    const other = [...this.pointers].find(([id]) => id !== moving)[1],
+      { diagram } = this;
     other.moved = true;
-    const was = Math.max(Math.abs(before.x - other.x), 12), is = Math.max(Math.abs(after.x - other.x), 12);
+    const was = Math.max(Math.abs(before.x - other.x), 12),
+      is = Math.max(Math.abs(after.x - other.x), 12);
     diagram.zoom(was / is, other.x);
   }
 
@@ -1393,7 +1805,8 @@ class Page {
   /** The event a hit stands for: of a message, its send. */
   rowOf(hit) {
     if (hit.row >= 0) return hit.row;
-    const { sent, placed } = this.diagram, message = placed.order[hit.place];
+    const { sent, placed } = this.diagram,
+      message = placed.order[hit.place];
     return sent.copy[message] && sent.fate[message] >= 0 ? sendOf(this.data, sent.fate[message]) : sent.row[message];
   }
 
@@ -1410,7 +1823,9 @@ class Page {
  * `payload`, `height` and `selected`. Returns what takes everything away again; `el.diagram` is the page, for tests.
  */
 export async function render({ model, el }) {
-  let page = null, closed = false, turn = 0;
+  let page = null,
+    closed = false,
+    turn = 0;
   const show = async () => {
     const mine = ++turn;
     try {
