@@ -330,6 +330,20 @@ def test_two_fingers_zoom(opened, trace):
     assert driven.ask("d.chosen") == -1
 
 
+def test_it_draws_in_the_frame_of_a_notebook(browser, trace, monkeypatch):
+    monkeypatch.setitem(sys.modules, "anywidget", None)
+    context = browser.new_context(viewport={"width": 900, "height": 500})
+    driven = Driven(context.new_page())
+    driven.page.set_content(dl.spacetime(trace, height=380)._repr_mimebundle_()["text/html"])
+    (frame,) = driven.page.frames[1:]
+    frame.wait_for_function("document.documentElement.dataset.ready === 'yes'")
+    frame.wait_for_function("document.getElementById('picture').diagram.diagram.stats.arrows > 100")
+    assert frame.evaluate("document.getElementById('picture').clientHeight") == 380
+    assert driven.errors == []
+    assert all(it.startswith("about:") for it in driven.requests)
+    context.close()
+
+
 def test_a_model_can_change_data_and_choice_and_hears_of_clicks(browser, trace):
     context = browser.new_context(viewport={"width": 900, "height": 500})
     driven = Driven(context.new_page())
@@ -341,7 +355,8 @@ def test_a_model_can_change_data_and_choice_and_hears_of_clicks(browser, trace):
         """async ([payload]) => {
           const values = { payload, height: 300, selected: -1 }, heard = {};
           globalThis.model = {
-            get: (name) => values[name], set: (name, value) => { values[name] = value; }, save_changes() { this.saved = values.selected; },
+            get: (name) => values[name], set: (name, value) => { values[name] = value; },
+            save_changes() { this.saved = values.selected; },
             on: (name, act) => { heard[name] = act; }, off: (name) => { delete heard[name]; },
             change: async (name, value) => { values[name] = value; await heard[`change:${name}`]?.(); }, heard,
           };

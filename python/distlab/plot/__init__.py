@@ -8,7 +8,7 @@ matplotlib is imported by the first call that draws: ``pip install 'distlab[plot
 
 - :func:`latency_cdf`, :func:`latency_series`, :func:`throughput`: what the clients saw;
 - :func:`timeline`: which node led when, in which term;
-- :func:`spacetime`: who said what to whom, message by message;
+- :func:`spacetime`: who said what to whom, message by message (:func:`distlab.spacetime`: to zoom into and point at);
 - :func:`history_intervals`, :func:`verdict`, :func:`transaction_cycle`, :func:`ladder`: whether a history is
   consistent, and why;
 - :func:`exploration`, :func:`state_graph`, :func:`behavior`: what an exploration visited, and a counterexample;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,8 +70,8 @@ def draw_cone(ax: Axes, cone: Cone, rows: Trace, lanes: list[int]) -> None:
                 ax.plot([away, at], [lane, lane], "-", color=colour, linewidth=4, alpha=0.4, zorder=1.1)
     node = int(rows.node[cone.event])
     if node in lanes:
-        circle = {"markersize": 11, "markerfacecolor": "none", "markeredgewidth": 1.6, "zorder": 6}
-        ax.plot([rows.time[cone.event]], [lanes.index(node)], "o", color=style.BLACK, **circle)  # type: ignore[arg-type]
+        circle: dict[str, Any] = {"markersize": 11, "markerfacecolor": "none", "markeredgewidth": 1.6, "zorder": 6}
+        ax.plot([rows.time[cone.event]], [lanes.index(node)], "o", color=style.BLACK, **circle)
     ax.set_xlim(left, right)
 
 
@@ -100,8 +100,8 @@ def draw_cuts(ax: Axes, cuts: list[DrawnCut], rows: Trace, order: Causality, lan
             continue
         colour, y = (CUT if cut.judged.consistent else style.VERMILLION), list(range(len(lanes)))
         verdict = "" if cut.judged.consistent else " (inconsistent)"
-        line = {"linewidth": 1.8, "linestyle": (0, (5, 2)), "zorder": 5, "label": cut.name + verdict}
-        ax.plot([x[0], *x, x[-1]], [-0.4, *y, y[-1] + 0.4], color=colour, **line)  # type: ignore[arg-type]
+        line: dict[str, Any] = {"linewidth": 1.8, "linestyle": (0, (5, 2)), "zorder": 5}
+        ax.plot([x[0], *x, x[-1]], [-0.4, *y, y[-1] + 0.4], color=colour, label=cut.name + verdict, **line)
         contradicting.update(cut.judged.messages)
     if contradicting:
         _draw_contradictions(ax, sorted(contradicting), rows, order, lanes)
