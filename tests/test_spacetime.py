@@ -302,3 +302,67 @@ def test_the_still_picture_shows_the_same():
     assert [it.get_text() for it in ax.get_yticklabels()] == ["n2", "n0"]
     assert ax.get_xlim() == (0.1, 0.2)
     ax.get_figure().clear()
+
+
+# -- what nodes know ------------------------------------------------------------------------------------------------
+
+
+def watched_raft():
+    cluster = dl.Raft(3, seed=7, trace="full")
+    return cluster, dl.widgets.watched(cluster, "0.4s")
+
+
+def test_what_nodes_know_is_written_down_without_changing_the_run():
+    cluster, known = watched_raft()
+    plain = dl.Raft(3, seed=7, trace="full").run(until="0.4s")
+    assert (cluster.fingerprint, cluster.now, len(cluster.trace)) == (plain.fingerprint, 0.4, len(plain.trace))
+    rows = cluster.trace.rows()
+    led = next(i for i, it in enumerate(rows) if it["kind"] == "note" and it["label"] == "leader")
+    assert "role=leader" in known[led]
+    for name in cluster.nodes:
+        last = max(row for row in known if rows[row]["node"] == name)
+        assert known[last] == ", ".join(f"{key}={value}" for key, value in cluster.status(name).items())
+
+
+def test_words_are_those_after_the_event_they_stand_at():
+    def crashing():
+        cluster = dl.Raft(3, seed=7, trace="full")
+        cluster.at("0.25s").crash("n2").at("0.3s").recover("n2")
+        return cluster
+
+    cluster, twin = crashing(), crashing()
+    known = dl.widgets.watched(cluster, "0.8s", lambda it, name: it.status(name).get("term"))
+    rows, begun, changed, unchanged = cluster.trace.rows(), len(twin.trace), 0, 0
+    terms = {name: twin.status(name).get("term") for name in twin.nodes}
+    while len(twin.trace) < len(rows):
+        assert twin.step()
+        for name in twin.nodes:
+            before, terms[name] = terms[name], twin.status(name).get("term")
+            mine = [row for row in range(begun, len(twin.trace)) if rows[row]["node"] == name]
+            same = before == terms[name]
+            assert [known.get(row) for row in mine] == [None if same else str(terms[name])] * len(mine)
+            changed, unchanged = changed + (not same), unchanged + (same and bool(mine))
+        begun = len(twin.trace)
+    assert changed >= 6
+    assert unchanged > 30
+
+
+def test_a_callable_says_what_to_write_down():
+    cluster = dl.Raft(3, seed=7, trace="full")
+    known = dl.widgets.watched(cluster, 0.4, lambda it, name: it.status(name)["term"])
+    assert {"1"} <= set(known.values()) <= {"0", "1", "2"}
+
+
+@pytest.mark.parametrize(
+    ("error", "arguments"),
+    [
+        (TypeError, (5, "1s")),
+        (ValueError, (dl.Raft(3).run(until="2s"), "1s")),
+        (ValueError, (dl.Raft(3), "1s", "mood")),
+        (TypeError, (dl.Raft(3), [])),
+    ],
+)
+def test_watching_refuses_what_it_cannot_do(error, arguments):
+    with pytest.raises(error) as caught:
+        dl.widgets.watched(*arguments)
+    assert isinstance(caught.value, dl.DistlabError)

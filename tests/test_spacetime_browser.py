@@ -169,6 +169,20 @@ def test_pointing_says_what_happened(opened, trace):
     assert not tip.is_visible()
 
 
+def test_what_a_node_knows_lasts_until_it_knows_something_else(opened):
+    cluster = dl.Raft(3, seed=7, trace="full")
+    known = dl.widgets.watched(cluster, "0.4s")
+    driven = opened(dl.spacetime(cluster, details={"status after": known}))
+    rows = cluster.trace.rows()
+    for node in cluster.nodes:
+        mine = [row for row, it in enumerate(rows) if it["node"] == node and it["kind"] not in ("drop", "duplicate")]
+        said = [driven.ask("d.detailsOf(v[0])", row) for row in mine]
+        want = None
+        for row, words in zip(mine, said, strict=True):
+            want = known.get(row, want)
+            assert words == ([] if want is None else [["status after", want]])
+
+
 def test_pointing_at_a_message_says_where_it_went(opened, trace):
     rows, order = trace.rows(), dl.causality(trace)
     delivery = int(np.flatnonzero(order.send >= 0)[40])

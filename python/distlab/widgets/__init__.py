@@ -1,10 +1,12 @@
 """Pictures that can be moved: drawn by one plain ES module, in a notebook or in a page of its own.
 
-- :func:`spacetime`: who said what to whom, to zoom into, point at and filter.
+- :func:`spacetime`: who said what to whom, to zoom into, point at and filter;
+- :func:`watched`: what the nodes know after each event, for the picture to say.
 """
 
 from __future__ import annotations
 
 from ._spacetime import SpaceTime, spacetime
+from ._watch import Lasting, watched
 
-__all__ = ["SpaceTime", "spacetime"]
+__all__ = ["Lasting", "SpaceTime", "spacetime", "watched"]

@@ -18,6 +18,7 @@ from ..plot import _columns
 from ..plot._arrows import colours_of
 from ..plot._order import DrawnCut
 from ..plot._spacetime import lane_breaks, network_faults
+from ._watch import Lasting
 
 ROW_LIMIT = 4_000_000
 """How many rows a picture takes at most: what a browser holds in memory with ease."""
@@ -163,6 +164,7 @@ def _words(parameter: str, given: Any, rows: int) -> dict[str, Any]:
         "rows": column(np.asarray([int(row) for row, _ in pairs], np.int64)),
         "words": column(np.asarray(words, np.int64)),
         "table": list(table),
+        "lasting": isinstance(given, Lasting),
     }
 
 

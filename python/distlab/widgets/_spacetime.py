@@ -67,7 +67,7 @@ def spacetime(
     details : mapping of str to words by row, optional
         What else to say about events: headings such as ``"message"`` or ``"state after"``, each with a mapping of rows
         to words, or with words for all rows (None: nothing to say). Whatever is not text is written by ``str``. Above
-        2,000 characters, words are cut off, and how much is said at their end.
+        2,000 characters, words are cut off, and how much is said at their end. See :func:`distlab.widgets.watched`.
     title : str
         Above the picture.
     height : int

@@ -1333,10 +1333,16 @@ class Diagram {
     return [`${kind} ${data.labels[data.label[row]]}`, pairs];
   }
 
+  /** What was said about an event; what lasts, was said about the last event of its node that had words. */
   detailsOf(row) {
-    return this.data.details.flatMap(({ name, rows, words, table }) => {
-      const at = bisect(rows, row);
-      return rows[at] === row ? [[name, table[words[at]]]] : [];
+    const { data, is } = this;
+    return data.details.flatMap(({ name, rows, words, table, lasting }) => {
+      for (let at = bisect(rows, row, true) - 1; at >= 0; at--) {
+        const same = rows[at] === row;
+        if (same || (lasting && is[row] && data.node[rows[at]] === data.node[row])) return [[name, table[words[at]]]];
+        if (!lasting) break;
+      }
+      return [];
     });
   }
 
