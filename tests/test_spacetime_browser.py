@@ -19,6 +19,8 @@ FLAGS = [
     *("--disable-component-update", "--disable-sync"),
 ]
 ARROW_LIMIT = 5_000
+READY = "html[data-ready=yes]"
+TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ class Driven:
 
     def settle(self):
         """Wait until all that was asked for is drawn."""
-        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        self.page.evaluate(TWO_FRAMES)
 
     @property
     def view(self):
@@ -91,7 +93,7 @@ def opened(browser, tmp_path):
         contexts.append(context)
         driven = Driven(context.new_page())
         driven.page.goto(path.as_uri())
-        driven.page.wait_for_function("document.documentElement.dataset.ready === 'yes'")
+        driven.page.wait_for_selector(READY, state="attached")  # the page's policy lets nobody wait by a script
         driven.settle()
         return driven
 
@@ -350,8 +352,9 @@ def test_it_draws_in_the_frame_of_a_notebook(browser, trace, monkeypatch):
     driven = Driven(context.new_page())
     driven.page.set_content(dl.spacetime(trace, height=380)._repr_mimebundle_()["text/html"])
     (frame,) = driven.page.frames[1:]
-    frame.wait_for_function("document.documentElement.dataset.ready === 'yes'")
-    frame.wait_for_function("document.getElementById('picture').diagram.diagram.stats.arrows > 100")
+    frame.wait_for_selector(READY, state="attached")
+    frame.evaluate(TWO_FRAMES)
+    assert frame.evaluate("document.getElementById('picture').diagram.diagram.inView") > 100
     assert frame.evaluate("document.getElementById('picture').clientHeight") == 380
     assert driven.errors == []
     assert all(it.startswith("about:") for it in driven.requests)
