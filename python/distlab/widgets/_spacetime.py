@@ -225,21 +225,20 @@ def source() -> str:
 
 
 def _widget_class() -> Any:
+    """The class of the widget, made when anywidget is there: the diagram, and the row that is chosen in it."""
     try:
         import anywidget
         import traitlets
     except ImportError as error:
         raise MissingExtra("anywidget", "widgets") from error
-
-    class SpaceTimeWidget(anywidget.AnyWidget):  # type: ignore[misc]
-        """The diagram, and the row that is chosen in it."""
-
-        _esm = source()
-        payload = traitlets.Dict().tag(sync=True)
-        selected = traitlets.Int(-1).tag(sync=True)
-        height = traitlets.Int(480).tag(sync=True)
-
-    return SpaceTimeWidget
+    members = {
+        "__doc__": "The space-time diagram, and the row that is chosen in it.",
+        "_esm": source(),
+        "payload": traitlets.Dict().tag(sync=True),
+        "selected": traitlets.Int(-1).tag(sync=True),
+        "height": traitlets.Int(480).tag(sync=True),
+    }
+    return type("SpaceTimeWidget", (anywidget.AnyWidget,), members)
 
 
 def _trace_of(source: Any) -> Any:
