@@ -1115,7 +1115,9 @@ class Diagram {
   }
 
   drawCuts() {
-    const { g, look, x } = this;
+    const { g, look, x } = this,
+      reach = Math.min(this.spacing / 2, 24),
+      words = [];
     for (const cut of this.data.cuts) {
       const at = crossings(
         this.lanes.map((node) => (cut.inside[node] < 0 ? -Infinity : this.px(x[cut.inside[node]]))),
@@ -1127,16 +1129,32 @@ class Diagram {
       g.lineWidth = 2;
       g.setLineDash([8, 4]);
       g.beginPath();
-      g.moveTo(at[0], this.y(0) - Math.min(this.spacing / 2, 24));
+      g.moveTo(at[0], this.y(0) - reach);
       at.forEach((px, lane) => g.lineTo(px, this.y(lane)));
-      g.lineTo(at.at(-1), this.y(at.length - 1) + Math.min(this.spacing / 2, 24));
+      g.lineTo(at.at(-1), this.y(at.length - 1) + reach);
       g.stroke();
       g.setLineDash([]);
-      g.font = TINY;
-      g.textAlign = "left";
-      g.textBaseline = "bottom";
-      const word = `${cut.name}${cut.consistent ? "" : " (inconsistent)"}`;
-      g.fillText(word, at[0] + 4, this.y(0) - Math.min(this.spacing / 2, 24) + 11);
+      words.push([at[0], g.fillStyle, `${cut.name}${cut.consistent ? "" : " (inconsistent)"}`]);
+    }
+    this.writeCuts(words, this.y(0) - reach + 11);
+  }
+
+  /** The names of cuts at their upper ends, below each other where they would overlap. */
+  writeCuts(words, y) {
+    const { g, look } = this,
+      taken = [];
+    g.font = TINY;
+    g.textAlign = "left";
+    g.textBaseline = "bottom";
+    g.lineWidth = 3;
+    for (const [x, colour, text] of words) {
+      const width = g.measureText(text).width + 8,
+        level = taken.filter(([from, to]) => x < to && x + width > from).length;
+      taken.push([x, x + width]);
+      g.strokeStyle = look.back;
+      g.strokeText(text, x + 4, y + 13 * level);
+      g.fillStyle = colour;
+      g.fillText(text, x + 4, y + 13 * level);
     }
   }
 
