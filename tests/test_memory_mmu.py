@@ -632,6 +632,19 @@ def test_nested_walks(guest, host):
     assert cached.translate(0x1234).references == n
 
 
+def test_a_host_gives_no_more_than_it_can_address():
+    host = memory.Geometry(1, 5, 12, 17)  # 16 pages for frames, 16 for tables
+    mmu = memory.Mmu("32-bit-two-level", nested=host)
+    mmu.replay(np.arange(16) << 12)
+    with pytest.raises(dl.OutOfMemory, match="out of frames"):
+        mmu.translate(16 << 12)
+    mmu = memory.Mmu("32-bit-two-level", nested=host, frames=16)
+    mmu.replay(np.arange(15) << 22)  # 15 tables, and the directory
+    with pytest.raises(dl.OutOfMemory, match="addresses of the host for page tables"):
+        mmu.translate(15 << 22)
+    assert len({mmu.translate(page << 22).physical_address for page in range(15)}) == 15
+
+
 # Swap, and several processes
 
 

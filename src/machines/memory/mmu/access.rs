@@ -17,6 +17,7 @@ use super::entry::{Entry, NONE, Shown, flag};
 use super::error::{Denial, Error};
 use super::frames::Room;
 use super::machine::Machine;
+use super::nested::Nested;
 use super::pages::{Backing, PageId};
 use super::space::SpaceId;
 use super::table::{Leaf, Place, TableId};
@@ -185,9 +186,13 @@ impl Machine {
         watch: &mut W,
     ) -> Result<(), Error> {
         debug_assert_eq!(request.space, self.current, "only the current process has accesses");
-        self.count(request.kind);
         let root = self.spaces[request.space as usize].root;
         let own = self.tables.leaf(request.space, root, request.page);
+        let room = |host: &Nested| host.has_room_for(self.tables.most() + self.last);
+        if own.is_none() && !self.nested.as_ref().is_none_or(room) {
+            return Err(Error::OutOfMemory { what: "addresses of the host for page tables" });
+        }
+        self.count(request.kind);
         match self.look_into_first(own, request, watch) {
             Some(leaf) => self.found(leaf, own, request, Outcome::TlbHit, done, watch),
             None => self.missed(own, request, done, watch),

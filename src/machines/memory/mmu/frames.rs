@@ -16,6 +16,8 @@ const LAST: u32 = 1 << 30;
 pub struct Frames {
     /// Frames under the policy; `None`: as many as are needed.
     limit: Option<u32>,
+    /// Frame numbers end here.
+    end: u32,
     policy: Option<Keeper>,
     /// Frames below that were used at some time.
     next: u32,
@@ -50,15 +52,16 @@ pub enum Room {
 }
 
 impl Frames {
-    /// That many frames under a policy, or as many as are needed.
-    pub fn new(limit: Option<u32>, policy: Option<Policy<Direct>>) -> Self {
+    /// That many frames under a policy, or as many as are needed; all that there are have numbers below `end`.
+    pub fn new(limit: Option<u32>, policy: Option<Policy<Direct>>, end: u64) -> Self {
+        let end = end.min(LAST.into()) as u32;
         assert_eq!(limit.is_some(), policy.is_some(), "a limit needs a policy");
         let keeper = |policy| match policy {
             Policy::Lru(_) => Keeper::Lru(Recency::new(limit.unwrap_or(0) as usize)),
             policy => Keeper::Other(Box::new(policy)),
         };
         let policy = policy.map(keeper);
-        Self { limit, policy, next: 0, free: Vec::new(), apart: BTreeMap::new(), used: 0 }
+        Self { limit, end, policy, next: 0, free: Vec::new(), apart: BTreeMap::new(), used: 0 }
     }
 
     /// Whether pages make room for each other.
@@ -136,7 +139,7 @@ impl Frames {
             self.next = end;
         }
         let frame = self.next;
-        (frame < self.limit.unwrap_or(LAST)).then(|| {
+        (frame < self.limit.unwrap_or(self.end)).then(|| {
             self.next += 1;
             self.used += 1;
             frame
@@ -154,7 +157,7 @@ impl Frames {
         let below = frame < self.next;
         let at = self.free.iter().position(|it| *it == frame);
         let free = if below { at.is_some() } else { self.end_of_apart(frame).is_none() };
-        if !free || frame >= self.limit.unwrap_or(LAST) {
+        if !free || frame >= self.limit.unwrap_or(self.end) {
             return false;
         }
         match at {
@@ -175,7 +178,7 @@ impl Frames {
         let floor = self.limit.unwrap_or(self.next);
         let mut frame = first.unwrap_or(floor.checked_next_multiple_of(count)?);
         loop {
-            let overlap = frame < floor || frame.checked_add(count)? > LAST;
+            let overlap = frame < floor || frame.checked_add(count)? > self.end;
             let busy = self.apart.range(..frame.saturating_add(count)).next_back();
             let busy = busy.filter(|(at, many)| **at + **many > frame).map(|(at, many)| at + many);
             match (overlap, busy, first) {

@@ -321,12 +321,13 @@ impl Machine {
         let options = paging::Options { seed: config.seed, ..config.policy_options };
         let policy =
             config.frames.map(|it| Policy::<Direct>::new(kind, it as usize, &options)).transpose()?;
+        let end = config.nested.as_ref().map_or(u64::MAX, NestedConfig::pages_for_frames);
         let mut machine = Self {
             last: geometry.levels() - 1,
             cutter: Cutter::new(&geometry),
             tables: Tables::new(&geometry),
             pages: Pages::default(),
-            frames: Frames::new(config.frames, policy),
+            frames: Frames::new(config.frames, policy, end),
             swap: Swap::new(config.swap_slots),
             spaces: Vec::new(),
             current: 0,

@@ -27,12 +27,17 @@ impl NestedConfig {
             let allowed = "the page size of the guest";
             return Err(Invalid::new("nested.page_bits", self.geometry.page_bits, allowed));
         }
-        let room = 1_u64 << (self.geometry.page_number_bits().min(54) - 1);
-        if frames.is_some_and(|it| u64::from(it) > room) {
+        if frames.is_some_and(|it| u64::from(it) > self.pages_for_frames()) {
             let allowed = "at most half of what the host can address";
             return Err(Invalid::new("frames", frames.unwrap_or(0), allowed));
         }
         self.tlb.map_or(Ok(()), |it| it.check().map_err(|it| it.within("nested.tlb")))
+    }
+
+    /// How many pages the frames of the guest may take: the lower half of what the host can address. The guest's
+    /// tables have the upper half.
+    pub fn pages_for_frames(&self) -> u64 {
+        1 << (self.geometry.page_number_bits().min(54) - 1)
     }
 }
 
@@ -48,6 +53,7 @@ pub struct Nested {
     /// How the guest's entries lie in its memory, which tables fill from the top.
     entry_bytes: u64,
     table_bytes: u64,
+    most_tables: u64,
 }
 
 impl Nested {
@@ -57,15 +63,22 @@ impl Nested {
         let root = tables.add(0, 0, 0, NONE);
         let page = 1 << guest.page_bits;
         let largest = (0..guest.levels()).map(|it| guest.table_bytes(it)).max().unwrap_or(page);
+        let table_bytes = largest.max(page);
         Self {
+            most_tables: config.pages_for_frames() / (table_bytes / page),
             geometry: config.geometry.clone(),
             tables,
             root,
             tlb: config.tlb.map(|it| Sets::new(it, seed, 128)),
             frames: 0,
             entry_bytes: u64::from(guest.entry_bytes),
-            table_bytes: largest.max(page),
+            table_bytes,
         }
+    }
+
+    /// Whether the host can address so many tables of the guest.
+    pub fn has_room_for(&self, tables: usize) -> bool {
+        tables as u64 <= self.most_tables
     }
 
     /// The page of the guest's memory in which an entry of a table lies.

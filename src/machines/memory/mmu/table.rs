@@ -349,6 +349,11 @@ impl Tables {
         self.tables[id as usize].used == 0
     }
 
+    /// How many tables there have been at once.
+    pub fn most(&self) -> usize {
+        self.tables.len()
+    }
+
     /// Tables in use, by level.
     pub fn counts(&self) -> &[u64] {
         &self.counts
