@@ -184,7 +184,9 @@ def test_differences_are_those_of_the_dicts(order):
         base = {rng.randrange(80): rng.randrange(9) for _ in range(rng.randrange(60))}
         other = {key: rng.choice([value, value, value, 9]) for key, value in base.items() if rng.random() < 0.9}
         other |= {rng.randrange(80, 90): 1 for _ in range(rng.randrange(3))}
-        here = Tree(base, order=order, leaves=rng.choice([1, 4, 32]), encoding=rng.choice(["framed", "concatenated"]))
+        most = 32 if order == "hash" else max(1, len(base))  # no more ranges than keys
+        leaves = min(rng.choice([1, 4, 32]), most)
+        here = Tree(base, order=order, leaves=leaves, encoding=rng.choice(["framed", "concatenated"]))
         found = here.diff(here.like(other))
         assert sorted(found.missing_here) == sorted(other.keys() - base.keys())
         assert sorted(found.missing_there) == sorted(base.keys() - other.keys())
@@ -327,14 +329,14 @@ def test_a_proof_of_a_figure():
         ({"pairs": ["ab"]}, "pairs"),
         ({"pairs": [("a",)]}, "pairs"),
         ({"pairs": np.arange(4)}, "pairs"),
-        ({"pairs": {1.5: 1}}, "keys"),
-        ({"pairs": {True: 1}}, "keys"),
-        ({"pairs": {None: 1}}, "keys"),
-        ({"pairs": {-(2**63) - 1: 1}}, "keys"),
-        ({"pairs": {2**128: 1}}, "keys"),
-        ({"pairs": {"a": None}}, "values"),
-        ({"pairs": {"a": True}}, "values"),
-        ({"pairs": {"a": [1]}}, "values"),
+        ({"pairs": {1.5: 1}}, "pairs[0]"),
+        ({"pairs": {True: 1}}, "pairs[0]"),
+        ({"pairs": {None: 1}}, "pairs[0]"),
+        ({"pairs": {-(2**63) - 1: 1}}, "pairs[0]"),
+        ({"pairs": {2**128: 1}}, "pairs[0]"),
+        ({"pairs": {"a": None}}, "pairs[0]"),
+        ({"pairs": {"a": True}}, "pairs[0]"),
+        ({"pairs": {"a": [1]}}, "pairs[0]"),
         ({"pairs": [1], "values": np.array([True])}, "values"),
         ({"pairs": [1], "values": np.array([1j])}, "values"),
         ({"pairs": [1], "values": np.ones((1, 1))}, "values"),
@@ -604,7 +606,7 @@ def test_what_equal_partitions_refuse():
         (lambda: table.preference_list("a", 4), dl.ParameterError),
         (lambda: dl.hashing.EqualPartitions([]), dl.ParameterError),
         (lambda: dl.hashing.EqualPartitions(["a", "a"], copies=1), dl.ParameterError),
-        (lambda: dl.hashing.EqualPartitions({"a": 1.0}, copies=1), dl.ParameterTypeError),
+        (lambda: dl.hashing.EqualPartitions({"a": 1.0}, copies=1), dl.ParameterError),
         (lambda: dl.hashing.EqualPartitions(5, partitions=4), dl.ParameterError),
         (lambda: dl.hashing.EqualPartitions(5, copies=6), dl.ParameterError),
         (lambda: dl.hashing.EqualPartitions(5, hash="crc"), dl.ParameterError),
@@ -617,10 +619,37 @@ def test_what_equal_partitions_refuse():
 
 def test_metadata_of_dynamo():
     assert dl.hashing.dynamo_metadata(1, 30, tokens=4) == (120, 120 * 18)
-    assert dl.hashing.dynamo_metadata(2, 30, tokens=4, partitions=1000) == (120, 120 * 18)
+    assert dl.hashing.dynamo_metadata(2, 30, tokens=4, token_bytes=8, node_bytes=0) == (120, 120 * 8)
     assert dl.hashing.dynamo_metadata(3, 30, partitions=120) == (120, 240)
-    with pytest.raises(dl.ParameterError):
-        dl.hashing.dynamo_metadata(3, 30, tokens=4)
+    for strategy, options, needless in (
+        (1, {"tokens": 4, "partitions": 120}, "partitions"),
+        (2, {"tokens": 4, "partitions": 1000}, "partitions"),
+        (3, {"partitions": 120, "tokens": 4}, "tokens"),
+        (3, {"partitions": 120, "token_bytes": 16}, "token_bytes"),
+        (3, {}, "partitions"),
+        (1, {}, "tokens"),
+        (1, {"tokens": 4, "node_bytes": -2}, "node_bytes"),
+    ):
+        with pytest.raises(dl.ParameterError) as caught:
+            dl.hashing.dynamo_metadata(strategy, 30, **options)
+        assert caught.value.parameter == needless
+
+
+def test_dynamos_figure_has_only_sizes_that_there_are():
+    with pytest.raises(dl.ParameterError, match=r"sizes\[1\]: expected multiples of 30"):
+        dl.hashing.dynamo_figure([60, 100], [1], rings=2)
+    assert dl.hashing.dynamo_figure([60, 100], [3], rings=2).metadata.tolist() == [60, 100]
+    assert dl.hashing.dynamo_figure(strategies=[1], nodes=4, copies=1, rings=2).metadata.tolist() == [
+        8 * 2**doubled for doubled in range(10)
+    ]
+    with pytest.raises(dl.ParameterError, match="partitions: expected nothing without strategy 2"):
+        dl.hashing.dynamo_figure([60], [1], partitions=100)
+
+
+def test_more_ranges_than_keys_are_refused_not_made_fewer():
+    with pytest.raises(dl.ParameterError, match="leaves: expected at most one a key, with order='key': 2, got 8"):
+        Tree({"a": 1, "b": 2}, order="key", leaves=8)
+    assert Tree({"a": 1, "b": 2}, order="key", leaves=2).leaves == 2
 
 
 # --- sample keys -------------------------------------------------------------------------------------------

@@ -53,15 +53,15 @@ def test_what_changed_hands_keeps_its_former_colour_outside():
     before = HashRing.of_layout("BADCABCD", bits=9, hash="identity")
     after = before.copy()
     after.remove("D")
-    left, right = dl.plot.ring_change(before, after)
+    left, right = dl.plot.ring_change(before, after).child_axes
     assert (len(arcs(left)), len(arcs(left, 1.1)), len(arcs(right)), len(arcs(right, 1.1))) == (8, 0, 6, 2)
     of_d = {it[2] for it in arcs(left) if abs(it[0] - 0.125) < 1e-9}
     moved = arcs(right, 1.1)
     assert {it[2] for it in moved} == of_d
     np.testing.assert_allclose([it[0] for it in moved], [0.125, 0.75])
     np.testing.assert_allclose([it[1] for it in moved], 0.125)
-    figure, axes = plt.subplots(1, 2)
-    assert dl.plot.ring_change(before, after, axes) == tuple(axes)
+    mine = plt.figure().add_subplot()
+    assert dl.plot.ring_change(before, after, mine) is mine and len(mine.child_axes) == 2
     with pytest.raises(dl.ParameterError, match="bits"):
         dl.plot.ring(after, before=HashRing(3))
 
@@ -114,12 +114,14 @@ def test_dynamos_figure_has_what_is_published():
 
 def test_comparison_shows_every_placement():
     found = dl.hashing.compare(10, 4000, ["ring", "maglev", "modulo"], repeats=1)
-    axes = dl.plot.comparison(found)
+    mine = plt.figure().add_subplot()
+    assert dl.plot.comparison(found, mine) is mine
+    axes = mine.child_axes
     assert [it.get_text() for it in axes[0].get_yticklabels()] == ["ring", "maglev", "modulo"]
     widths = [it.get_width() for it in axes[1].patches]
     np.testing.assert_allclose(widths[:3], 100 * found.join_moved)
     np.testing.assert_allclose(widths[3:], 100 * found.join_unnecessary)
-    with pytest.raises(dl.ParameterError):
+    with pytest.raises(dl.ParameterTypeError, match="ax"):
         dl.plot.comparison(found, axes[:2])
 
 

@@ -94,7 +94,7 @@ def test_solving_broadcasts():
         ({"t": "5 ns"}, TypeError, "t: expected a number"),
         ({"t": None}, TypeError, "t: expected a number"),
         ({"h": [0.1, 0.2], "t": [1, 2, 3]}, TypeError, "h (2,), t (3,)"),
-        ({"form": "textbook"}, ValueError, "form: expected one of example, definition, no_walk_on_fault"),
+        ({"form": "textbook"}, ValueError, "form: expected 'example' or 'definition' or 'no_walk_on_fault'"),
     ],
 )
 def test_bad_terms_are_named(terms, kind, text):
@@ -110,7 +110,7 @@ def test_what_cannot_be_solved_says_what_can():
         emat.solve_for("S", target=500, h=0.8, **NOTES)
     with pytest.raises(dl.ParameterError, match="target: expected a finite time"):
         emat.solve_for("h", target=float("nan"), **NOTES)
-    with pytest.raises(dl.ParameterError, match="term: expected one of h, t, m"):
+    with pytest.raises(dl.ParameterError, match="term: expected 'h' or 't' or 'm'"):
         emat.solve_for("form", target=500, **NOTES)
     with pytest.raises(dl.ParameterTypeError, match="h: is what is asked for"):
         emat.solve_for("h", h=0.5, target=500, **NOTES)
@@ -197,13 +197,13 @@ def test_bad_requests_for_memory():
         memory.allocate("A", 1)
     with pytest.raises(dl.ParameterError, match="holds no memory"):
         memory.free("B")
-    with pytest.raises(dl.ParameterError, match="size: expected at least 1 unit"):
+    with pytest.raises(dl.ParameterError, match="size: expected a whole number of units"):
         memory.allocate("B", 0)
     with pytest.raises(dl.ParameterTypeError, match="size: expected a whole number"):
         memory.allocate("B", 1.5)
     with pytest.raises(dl.ParameterError, match="fit: expected one of first, best, worst, next"):
         ContiguousMemory(4, fit="buddy")
-    with pytest.raises(dl.ParameterError, match="size: expected at least 1"):
+    with pytest.raises(dl.ParameterError, match="size: expected a whole number of units, from 1"):
         ContiguousMemory(0)
     with pytest.raises(dl.ParameterError, match="size: expected a whole number of pages"):
         PagedMemory(10, page_size=4)

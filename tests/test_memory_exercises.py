@@ -78,10 +78,10 @@ def test_a_seed_is_an_exercise_and_a_sheet_has_different_ones():
 @pytest.mark.parametrize(
     ("call", "kind", "text"),
     [
-        (lambda: dl.memory.exercise("caches"), dl.ParameterError, "kind: expected one of translation"),
+        (lambda: dl.memory.exercise("caches"), dl.ParameterError, "kind: expected 'translation'"),
         (lambda: dl.memory.exercise("emat", seed="x"), dl.ParameterTypeError, "seed: expected a whole number"),
-        (lambda: dl.memory.exercises(-1), dl.ParameterError, "count: expected a number from 0"),
-        (lambda: dl.memory.exercise("emat").check("much"), dl.ParameterTypeError, "answer: expected a number"),
+        (lambda: dl.memory.exercises(-1), dl.ParameterError, "count: expected a whole number from 0"),
+        (lambda: dl.memory.exercise("emat").check("much"), dl.ParameterError, "answer: expected a number"),
     ],
 )
 def test_bad_requests(call, kind, text):

@@ -123,7 +123,7 @@ def test_worked_example_of_the_notes_is_measured():
 
 
 def test_a_dirty_victim_costs_a_second_transfer():
-    swap = memory.Swap(write_back=50.0)
+    swap = memory.Swap(write_back_time=50.0)
     mmu = memory.Mmu("32-bit", frames=1, tlb=None, t=0, m=10, S=1000, swap=swap)
     mmu.translate(0, kind="write")
     assert mmu.translate(4096).time_ns == 10 + 1000 + 50 + 10
@@ -132,7 +132,7 @@ def test_a_dirty_victim_costs_a_second_transfer():
 
 
 def test_random_services_are_summed_as_they_were_drawn():
-    kwargs = {"frames": 2, "S": dl.Uniform("1us", "9us"), "swap": memory.Swap(write_back=dl.Exponential("2us"))}
+    kwargs = {"frames": 2, "S": dl.Uniform("1us", "9us"), "swap": memory.Swap(write_back_time=dl.Exponential("2us"))}
     addresses = [(it * 7 % 5) << 12 for it in range(200)]
     kinds = [it % 3 == 0 for it in range(200)]
     a, b = memory.Mmu(seed=3, **kwargs), memory.Mmu(seed=3, **kwargs)
@@ -185,7 +185,7 @@ def both(rng):
             m=m,
             S=fault,
             minor_fault=minor,
-            swap=memory.Swap(write_back=write_back),
+            swap=memory.Swap(write_back_time=write_back),
             processes=2,
         )
 
@@ -748,7 +748,7 @@ def test_turns_end_with_the_quantum():
         (lambda: memory.Tlb(12, policy="tree-plru"), dl.ParameterError, "ways"),
         (lambda: memory.Tlb(4, policy="plru"), dl.ParameterError, "tree-plru"),
         (lambda: memory.Swap(slots=-1), dl.ParameterError, "slots"),
-        (lambda: memory.Swap(write_back=-0.5), dl.ParameterError, "write_back"),
+        (lambda: memory.Swap(write_back_time=-0.5), dl.ParameterError, "write_back_time"),
         (lambda: memory.Mmu().translate(-1), dl.ParameterError, "address"),
         (lambda: memory.Mmu().translate(2**64), dl.ParameterError, "address"),
         (lambda: memory.Mmu().translate(1.5), dl.ParameterTypeError, "address"),
@@ -757,7 +757,7 @@ def test_turns_end_with_the_quantum():
         (lambda: memory.Mmu("32-bit").translate(2**32), dl.ParameterError, "0x100000000"),
         (lambda: memory.Mmu().replay([1, -4096]), dl.ParameterError, r"addresses\[1\]"),
         (lambda: memory.Mmu().replay([0.5]), dl.ParameterTypeError, "addresses"),
-        (lambda: memory.Mmu().replay([[0]]), dl.ParameterError, "one dimension"),
+        (lambda: memory.Mmu().replay([[0]]), dl.ParameterTypeError, "addresses"),
         (lambda: memory.Mmu().replay([0, 1], [0]), dl.ParameterError, "kinds"),
         (lambda: memory.Mmu().replay([0, 1], [0, 3]), dl.ParameterError, r"kinds\[1\]"),
         (lambda: memory.Mmu().replay([0, 1], [0, 300]), dl.ParameterError, r"kinds\[1\]"),

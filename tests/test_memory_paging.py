@@ -67,9 +67,12 @@ def test_misses_are_those_of_libcachesim(sparse):
 
 def test_misses_are_those_of_libcachesim_with_other_settings():
     refs = trace()
-    assert simulate(refs, [100, 1000], "2q", in_ratio=0.1, out_ratio=0.8).faults.tolist() == [53225, 32806]
+    assert simulate(refs, [100, 1000], "2q", policy_options={"in_ratio": 0.1, "out_ratio": 0.8}).faults.tolist() == [
+        53225,
+        32806,
+    ]
     s3 = {"small_ratio": 0.25, "ghost_ratio": 0.5, "move_to_main": 1}
-    assert simulate(refs, [100, 1000], "s3-fifo", **s3).faults.tolist() == [53285, 32115]
+    assert simulate(refs, [100, 1000], "s3-fifo", policy_options=s3).faults.tolist() == [53285, 32115]
 
 
 # --- worked numbers -------------------------------------------------------------------------------------
@@ -83,7 +86,7 @@ def test_beladys_string(policy, faults):
 
 def test_the_notes_swap_figure():
     """Figure 2.42: pages 0 and 2 are resident, 1 is accessed; 0 was written to and goes to disk."""
-    found = simulate([0, 2, 1], frames=2, writes=[True, False, False])
+    found = simulate([0, 2, 1], frames=2, kinds=[True, False, False])
     assert found.steps()[-1] == paging.Step(page=1, outcome="wrote back", victim=0, frames=(1, 2))
     assert (found.hits, found.faults, found.evictions, found.write_backs, found.clean_drops) == (0, 3, 1, 1, 0)
 
@@ -91,7 +94,7 @@ def test_the_notes_swap_figure():
 def test_clock_by_hand():
     """Three frames full of used pages: the hand clears 1, 2, 3 and takes the first; without the bit it takes 1 at once."""
     refs = [1, 2, 3, 1, 4, 1]
-    assert simulate(refs, 3, "clock", insert_referenced=True).victims[4] == 1
+    assert simulate(refs, 3, "clock", policy_options={"insert_referenced": True}).victims[4] == 1
     without = simulate(refs, 3, "clock")
     assert without.outcomes.tolist() == [1, 1, 1, 0, 2, 0] and without.victims[4] == 2
 
@@ -102,12 +105,14 @@ def test_s3_fifo_fills_the_main_queue_first_or_not():
     assert simulate(refs, 20, "s3-fifo").victims[-1] == 0
     refs = [*range(20), 100, 5, 101, 5]
     filled = simulate(refs, 20, "s3-fifo")
-    small = simulate(refs, 20, "s3-fifo", fill_main=False)
+    small = simulate(refs, 20, "s3-fifo", policy_options={"fill_main": False})
     assert filled.outcomes[-1] == 0 and small.outcomes[-1] == 0
     assert filled.victims[22] == 1 and small.victims[22] == 1
     more = [*range(20), 100, 101, 102, 2]
     assert simulate(more, 20, "s3-fifo").outcomes[-1] == 0  # 2 is in the main queue; the small one held 0, 1, 100, ...
-    assert simulate(more, 20, "s3-fifo", fill_main=False).outcomes[-1] != 0  # 2 was third in the small queue
+    assert (
+        simulate(more, 20, "s3-fifo", policy_options={"fill_main": False}).outcomes[-1] != 0
+    )  # 2 was third in the small queue
 
 
 # --- against something slow and plain -------------------------------------------------------------------
@@ -141,7 +146,7 @@ def test_each_reference_meets_what_it_meets_in_a_list(refs, frames, policy):
 @given(strings, st.integers(1, 6), st.sampled_from(POLICIES), st.integers(0, 5))
 def test_counts_outcomes_victims_and_frames_tell_the_same_story(refs, frames, policy, seed):
     writes = [at % 3 == 0 for at in range(len(refs))]
-    found = simulate(refs, frames, policy, writes=writes, seed=seed)
+    found = simulate(refs, frames, policy, kinds=writes, seed=seed)
     names = [OUTCOMES[code] for code in found.outcomes.tolist()]
     assert found.hits == names.count("hit") and found.hits + found.faults == len(found) == len(refs)
     assert found.evictions == names.count("replaced") + names.count("wrote back")
@@ -203,9 +208,9 @@ def test_several_numbers_of_frames_are_each_of_them():
     writes = mixed(5000, 3) % np.uint64(4) == 0
     for policy in POLICIES:
         for written in (None, writes):
-            found = simulate(refs, np.array([7, 300, 2**40]), policy, writes=written, seed=3)
+            found = simulate(refs, np.array([7, 300, 2**40]), policy, kinds=written, seed=3)
             for at, frames in enumerate(found.frames.tolist()):
-                one = simulate(refs, frames, policy, writes=written, seed=3)
+                one = simulate(refs, frames, policy, kinds=written, seed=3)
                 assert (one.hits, one.faults, one.evictions, one.write_backs) == tuple(
                     getattr(found, name)[at] for name in ("hits", "faults", "evictions", "write_backs")
                 )
@@ -214,7 +219,7 @@ def test_several_numbers_of_frames_are_each_of_them():
 
 
 def test_a_comparison_is_a_table():
-    found = compare(BELADY, frames=[3, 4], policies=["fifo", "lru"], writes=[True] * 12)
+    found = compare(BELADY, frames=[3, 4], policies=["fifo", "lru"], kinds=[True] * 12)
     columns = found.columns()
     assert columns["policy"].tolist() == ["fifo", "fifo", "lru", "lru"]
     assert columns["frames"].tolist() == [3, 4, 3, 4]
@@ -248,7 +253,7 @@ def test_values_compare_pickle_and_show_themselves():
 
 
 def test_the_textbooks_grid():
-    text = simulate(BELADY, 3, "fifo", writes=[True] + [False] * 11)._repr_html_()
+    text = simulate(BELADY, 3, "fifo", kinds=[True] + [False] * 11)._repr_html_()
     assert text.count("<tr>") == 5 and text.count("<td>") == 5 * 12
     assert "<th>frame 2</th>" in text and "F, W" in text and text.startswith("<table><caption>&lt;fifo")
     assert "<td>" not in simulate(trace(1000), 3)._repr_html_()
@@ -281,7 +286,7 @@ def test_arrays_that_are_not_contiguous():
     assert simulate(both[:, 0], 3) == simulate(BELADY, 3)
     assert simulate(np.array(BELADY)[::-1], 3) == simulate(BELADY[::-1], 3)
     writes = np.repeat([True, False], 12)[::2]
-    assert simulate(BELADY, 3, writes=writes) == simulate(BELADY, 3, writes=writes.tolist())
+    assert simulate(BELADY, 3, kinds=writes) == simulate(BELADY, 3, kinds=writes.tolist())
     frozen = np.array(BELADY)
     frozen.flags.writeable = False
     assert simulate(frozen, 3).faults == 10
@@ -309,7 +314,7 @@ def test_addresses_are_pages_with_an_offset():
 @pytest.mark.parametrize("empty", [[], (), np.empty(0), np.empty(0, np.uint8), range(0)], ids=repr)
 def test_nothing_at_all(empty):
     for policy in POLICIES:
-        found = simulate(empty, 3, policy, writes=[])
+        found = simulate(empty, 3, policy, kinds=[])
         assert (found.hits, found.faults, found.evictions, found.pages, len(found)) == (0, 0, 0, 0, 0)
         assert np.isnan(found.miss_ratio) and found.steps() == []
     assert np.isnan(simulate(empty, [3]).miss_ratio[0])
@@ -325,16 +330,16 @@ def test_more_frames_than_anybody_needs_cost_nothing():
 
 
 REFUSED = [
-    ({"refs": [1, -2]}, dl.ParameterError, "refs", -2),
-    ({"refs": [1.0, 2.0]}, dl.ParameterTypeError, "refs", None),
+    ({"refs": [1, -2]}, dl.ParameterError, "refs[1]", -2),
+    ({"refs": [1.0, 2.0]}, dl.ParameterTypeError, "refs[0]", 1.0),
     ({"refs": np.array([1.0, np.nan])}, dl.ParameterTypeError, "refs", None),
     ({"refs": [True, False]}, dl.ParameterTypeError, "refs", None),
     ({"refs": ["a"]}, dl.ParameterTypeError, "refs", None),
     ({"refs": 7}, dl.ParameterTypeError, "refs", 7),
     ({"refs": [[1], [2]]}, dl.ParameterTypeError, "refs", None),
     ({"refs": [[1], [2, 3]]}, dl.ParameterTypeError, "refs", None),
-    ({"refs": [2**64]}, dl.ParameterError, "refs", 2**64),
-    ({"refs": [2**63, -1]}, dl.ParameterError, "refs", -1),
+    ({"refs": [2**64]}, dl.ParameterError, "refs[0]", 2**64),
+    ({"refs": [2**63, -1]}, dl.ParameterError, "refs[1]", -1),
     ({"refs": None}, dl.ParameterTypeError, "refs", None),
     ({"frames": 0}, dl.ParameterError, "frames", 0),
     ({"frames": -1}, dl.ParameterError, "frames", -1),
@@ -344,29 +349,55 @@ REFUSED = [
     ({"frames": "3"}, dl.ParameterTypeError, "frames", "3"),
     ({"frames": []}, (dl.ParameterError, dl.ParameterTypeError), "frames", []),
     ({"frames": [3, 0]}, dl.ParameterError, "frames", 0),
-    ({"frames": [3, 1.5]}, dl.ParameterTypeError, "frames", None),
+    ({"frames": [3, 1.5]}, dl.ParameterTypeError, "frames[1]", 1.5),
     ({"frames": [[3]]}, dl.ParameterTypeError, "frames", None),
     ({"frames": [3, 4], "outcomes": True}, dl.ParameterError, "outcomes", True),
     ({"policy": "LRU"}, dl.ParameterError, "policy", "LRU"),
-    ({"policy": None}, dl.ParameterError, "policy", None),
-    ({"writes": [True]}, dl.ParameterError, "writes", (1,)),
-    ({"writes": [1] * 12}, dl.ParameterTypeError, "writes", None),
+    ({"policy": None}, dl.ParameterTypeError, "policy", None),
+    ({"kinds": [True]}, dl.ParameterError, "kinds", "1 of them"),
+    ({"kinds": [3] * 12}, dl.ParameterError, "kinds[0]", 3),
+    ({"kinds": [0.5] * 12}, dl.ParameterTypeError, "kinds", None),
     ({"page_bits": 64}, dl.ParameterError, "page_bits", 64),
     ({"page_bits": -1}, dl.ParameterError, "page_bits", -1),
     ({"page_bits": 1.0}, dl.ParameterTypeError, "page_bits", 1.0),
     ({"seed": -1}, dl.ParameterError, "seed", -1),
     ({"seed": 2**64}, dl.ParameterError, "seed", 2**64),
     ({"seed": "x"}, dl.ParameterTypeError, "seed", "x"),
-    ({"insert_referenced": True}, dl.ParameterError, "insert_referenced", True),
-    ({"policy": "clock", "insert_referenced": 1}, dl.ParameterTypeError, "insert_referenced", 1),
-    ({"policy": "2q", "in_ratio": 1.5}, dl.ParameterError, "in_ratio", 1.5),
-    ({"policy": "2q", "out_ratio": -0.1}, dl.ParameterError, "out_ratio", -0.1),
-    ({"policy": "2q", "in_ratio": "a"}, dl.ParameterTypeError, "in_ratio", "a"),
-    ({"policy": "s3-fifo", "ghost_ratio": float("nan")}, dl.ParameterError, "ghost_ratio", None),
-    ({"policy": "s3-fifo", "small_ratio": float("inf")}, dl.ParameterError, "small_ratio", float("inf")),
-    ({"policy": "s3-fifo", "move_to_main": 0}, dl.ParameterError, "move_to_main", 0),
-    ({"policy": "s3-fifo", "move_to_main": 256}, dl.ParameterError, "move_to_main", 256),
-    ({"policy": "s3-fifo", "kin": 0.1}, dl.ParameterError, "kin", 0.1),
+    ({"policy_options": {"insert_referenced": True}}, dl.ParameterError, "policy_options['insert_referenced']", True),
+    (
+        {"policy": "clock", "policy_options": {"insert_referenced": 1}},
+        dl.ParameterTypeError,
+        "policy_options['insert_referenced']",
+        1,
+    ),
+    ({"policy": "2q", "policy_options": {"in_ratio": 1.5}}, dl.ParameterError, "policy_options['in_ratio']", 1.5),
+    ({"policy": "2q", "policy_options": {"out_ratio": -0.1}}, dl.ParameterError, "policy_options['out_ratio']", -0.1),
+    ({"policy": "2q", "policy_options": {"in_ratio": "a"}}, dl.ParameterTypeError, "policy_options['in_ratio']", "a"),
+    (
+        {"policy": "s3-fifo", "policy_options": {"ghost_ratio": float("nan")}},
+        dl.ParameterError,
+        "policy_options['ghost_ratio']",
+        None,
+    ),
+    (
+        {"policy": "s3-fifo", "policy_options": {"small_ratio": float("inf")}},
+        dl.ParameterError,
+        "policy_options['small_ratio']",
+        float("inf"),
+    ),
+    (
+        {"policy": "s3-fifo", "policy_options": {"move_to_main": 0}},
+        dl.ParameterError,
+        "policy_options['move_to_main']",
+        0,
+    ),
+    (
+        {"policy": "s3-fifo", "policy_options": {"move_to_main": 256}},
+        dl.ParameterError,
+        "policy_options['move_to_main']",
+        256,
+    ),
+    ({"policy": "s3-fifo", "policy_options": {"kin": 0.1}}, dl.ParameterError, "policy_options['kin']", 0.1),
 ]
 
 
@@ -391,8 +422,11 @@ def test_comparing_refuses_the_same():
             compare(BELADY, [3], policies)
         assert caught.value.parameter == "policies"
     with pytest.raises(dl.ParameterError, match="left out"):
-        compare(BELADY, [3], ["lru", "2q"], insert_referenced=True)
-    assert compare(BELADY, [3], ["lru", "clock"], insert_referenced=True).faults.tolist() == [[10], [9]]
+        compare(BELADY, [3], ["lru", "2q"], policy_options={"insert_referenced": True})
+    assert compare(BELADY, [3], ["lru", "clock"], policy_options={"insert_referenced": True}).faults.tolist() == [
+        [10],
+        [9],
+    ]
     with pytest.raises(dl.ParameterTypeError):
         compare(BELADY, 3)
     for wrong, error in [(-1, dl.ParameterError), (1.5, dl.ParameterTypeError), ("a", dl.ParameterTypeError)]:

@@ -76,7 +76,7 @@ def test_a_walk_is_drawn_with_its_numbers():
         (lambda: dl.plot.tlb_reach([1, 2], {4096: [0.1]}), "miss_ratios[4096]: expected a value for each of 2 TLBs"),
         (lambda: dl.plot.emat_surface([1, 2], [1, 2], [[1, 2, 3]]), "times: expected the shape (2, 2)"),
         (lambda: dl.plot.reference_pattern([]), "trace: expected"),
-        (lambda: dl.plot.reference_pattern([0.5]), "trace: expected a trace"),
+        (lambda: dl.plot.reference_pattern([0.5]), "trace[0]: expected a trace"),
     ],
 )
 def test_bad_data_is_named(call, text):

@@ -285,10 +285,10 @@ def test_columns_of_any_kind_become_a_trace() -> None:
     ("columns", "parameter"),
     [
         (([-1],), "addresses[0]"),
-        (([1.5],), "addresses"),
-        (([float("nan")],), "addresses"),
+        (([1.5],), "addresses[0]"),
+        (([float("nan")],), "addresses[0]"),
         (([[1]],), "addresses"),
-        (([2**64],), "addresses"),
+        (([2**64],), "addresses[0]"),
         (([1, 2], [0]), "kinds"),
         (([1], [3]), "kinds[0]"),
         (([1], ["execute"]), "kinds[0]"),

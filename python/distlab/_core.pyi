@@ -823,6 +823,9 @@ class Mmu:
 
     def __new__(cls, config: dict[str, Any]) -> Mmu: ...
 
+    def copy(self) -> Mmu:
+        """The same machine once more, in the state in which it is."""
+
     def translate(self, process: int, address: int, kind: int, supervisor: bool) -> dict[str, Any]:
         """One access, with everything it did."""
 
@@ -845,7 +848,7 @@ class Mmu:
         dma: bool,
         most_turns: int,
     ) -> dict[str, Any]:
-        """Several processes on one processor."""
+        """Several processes on one processor: the timetable, or whose access was refused."""
 
     def counters(self) -> dict[str, Any]:
         """What was counted so far."""
@@ -985,6 +988,14 @@ def generate_chase(count: int, nodes: int, node_size: int, base: int, seed: int)
 
 def generate_mixed(count: int, looped: int, pages: int, random_fraction: float, seed: int) -> NDArray[np.uint64]:
     """A loop that is interrupted."""
+
+def mmu_compare(
+    configs: list[dict[str, Any]],
+    addresses: NDArray[np.uint64],
+    kinds: NDArray[np.uint8] | None,
+    processes: NDArray[np.uint32] | None,
+) -> list[dict[str, Any]]:
+    """Replays the same accesses in a machine of each of these configurations."""
 
 # --- memory: access times and allocation ---
 

@@ -45,6 +45,12 @@ def column(keys: Keys, parameter: str = "keys") -> Column:
     return _array(np.asarray(keys), parameter)
 
 
+def kept(keys: Keys, parameter: str = "keys") -> Any:
+    """Keys that can be gone through more than once: an array, a list, or a column of a data frame."""
+    taken = column(keys, parameter)
+    return keys if isinstance(keys, np.ndarray) or callable(getattr(keys, "to_numpy", None)) else taken[1]
+
+
 def _array(keys: npt.NDArray[Any], parameter: str) -> Column:
     if keys.ndim != 1:
         raise ParameterError(parameter, keys.shape, "a one-dimensional array")

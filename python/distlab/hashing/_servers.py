@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .._arguments import text
 from ..errors import ParameterError, ParameterTypeError, UnknownNode
 
 Nodes: TypeAlias = int | str | Iterable[str] | Mapping[str, float]
@@ -29,15 +30,36 @@ def names_of(nodes: Nodes, parameter: str = "nodes") -> list[str]:
             raise ParameterError(parameter, nodes, "from 1 to 2^31 - 1 nodes")
         return [f"n{i}" for i in range(nodes)]
     if isinstance(nodes, str):
-        return [nodes]
+        return [text(nodes, parameter, _ALLOWED)]
+    if isinstance(nodes, bytes | bytearray):
+        raise ParameterTypeError(parameter, nodes, _ALLOWED)
     try:
         names = list(nodes)
     except TypeError:
         raise ParameterTypeError(parameter, nodes, _ALLOWED) from None
-    for name in names:
-        if not isinstance(name, str):
-            raise ParameterTypeError(parameter, name, "names as strings")
-    return [str(name) for name in names]
+    return [str(text(name, f"{parameter}[{at}]", "names as strings")) for at, name in enumerate(names)]
+
+
+def equal_servers_of(nodes: Nodes, weights: Weights = None, racks: Racks = None) -> Servers:
+    """Names of servers that can be given neither weights nor racks.
+
+    Raises
+    ------
+    ParameterError
+        Any of them.
+    """
+    if isinstance(nodes, Mapping):
+        raise ParameterError("nodes", nodes, "names without weights: all servers have equal parts")
+    if weights is not None:
+        raise ParameterError("weights", weights, "nothing: all servers have equal parts")
+    return rackless_servers_of(nodes, None, racks)
+
+
+def rackless_servers_of(nodes: Nodes, weights: Weights = None, racks: Racks = None) -> Servers:
+    """Names and weights of servers that can be given no racks."""
+    if racks is not None:
+        raise ParameterError("racks", racks, "nothing: only a HashRing knows racks")
+    return servers_of(nodes, weights)
 
 
 def servers_of(nodes: Nodes, weights: Weights = None, racks: Racks = None) -> Servers:
@@ -54,27 +76,28 @@ def servers_of(nodes: Nodes, weights: Weights = None, racks: Racks = None) -> Se
     if isinstance(nodes, Mapping):
         if weights is not None:
             raise ParameterError("weights", weights, "nothing beside a mapping of names to weights")
-        weights = nodes
+        return names, [number(it, f"nodes[{name!r}]") for name, it in nodes.items()], _racks(names, racks)
     each_weight = _each(names, weights, "weights", 1.0)
+    return names, [number(it, "weights") for it in each_weight], _racks(names, racks)
+
+
+def _racks(names: list[str], racks: Racks) -> list[str | None]:
     each_rack = _each(names, racks, "racks", None)
     if isinstance(racks, Mapping):
         for name in names:
             if name not in racks:
                 raise ParameterError("racks", dict(racks), f"a rack of every node; {name!r} has none")
-    for rack in each_rack:
-        if not (rack is None or isinstance(rack, str)):
-            raise ParameterTypeError("racks", rack, "names of racks as strings")
-    return names, [number(it, "weights") for it in each_weight], each_rack
+    return [None if it is None else text(it, "racks", "names of racks as strings") for it in each_rack]
 
 
 def number(value: Any, parameter: str) -> float:
     """A finite number above zero."""
-    if isinstance(value, (bool, str, bytes)):
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
         raise ParameterTypeError(parameter, value, "a number above 0")
     try:
         found = float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise ParameterTypeError(parameter, value, "a number above 0") from None
+    except OverflowError:
+        raise ParameterError(parameter, value, "a finite number above 0") from None
     if not (math.isfinite(found) and found > 0):
         raise ParameterError(parameter, value, "a finite number above 0")
     return found
@@ -97,7 +120,7 @@ def _each(names: list[str], given: Any, parameter: str, default: Any) -> list[An
             if name not in names:
                 raise UnknownNode(name, tuple(names))
         return [given.get(name, default) for name in names]
-    if isinstance(given, (str, int, float, np.number)):
+    if isinstance(given, (str, bytes, bytearray, int, float, np.number)):
         return [given] * len(names)
     try:
         found = list(given)

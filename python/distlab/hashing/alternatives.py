@@ -8,9 +8,19 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from ..errors import ParameterError, ParameterTypeError
+from .._arguments import called, choice, text
+from ..errors import ParameterError
 from ._keys import Key, Keys, column
-from ._servers import Nodes, Racks, Weights, number, servers_of, whole
+from ._servers import (
+    Nodes,
+    Racks,
+    Servers,
+    Weights,
+    equal_servers_of,
+    number,
+    rackless_servers_of,
+    whole,
+)
 from .measure import Load, load_of
 from .placement import Placement
 from .ring import HashRing
@@ -27,11 +37,18 @@ __all__ = [
 ]
 
 
-def _other(kind: str, nodes: Nodes, weights: Weights, hash_: str, seed: int = 0, size: int = 0) -> _core.Placement:
-    if not isinstance(hash_, str):
-        raise ParameterTypeError("hash", hash_, "the name of a hash function")
-    names, weights_, _ = servers_of(nodes, weights)
-    return _core.other_placement(kind, names, weights_, hash=hash_, seed=whole(seed, "seed", 0, 2**64 - 1), size=size)
+def _other(kind: str, servers: Servers, hash_: str, seed: int = 0, size: int = 0) -> _core.Placement:
+    text(hash_, "hash", "the name of a hash function")
+    names, weights, _ = servers
+    return _core.other_placement(kind, names, weights, hash=hash_, seed=whole(seed, "seed", 0, 2**64 - 1), size=size)
+
+
+class _Weighted(Placement):
+    """Servers may have weights."""
+
+    @staticmethod
+    def _servers(nodes: Nodes, weights: Weights, racks: Racks) -> Servers:
+        return rackless_servers_of(nodes, weights, racks)
 
 
 class Modulo(Placement):
@@ -61,7 +78,7 @@ class Modulo(Placement):
     """
 
     def __init__(self, nodes: Nodes, hash: str = "xxh3") -> None:  # noqa: A002
-        self._native = _other("modulo", nodes, None, hash)
+        self._native = _other("modulo", equal_servers_of(nodes), hash)
 
 
 class Jump(Placement):
@@ -90,10 +107,10 @@ class Jump(Placement):
     """
 
     def __init__(self, nodes: Nodes, hash: str = "xxh3") -> None:  # noqa: A002
-        self._native = _other("jump", nodes, None, hash)
+        self._native = _other("jump", equal_servers_of(nodes), hash)
 
 
-class Rendezvous(Placement):
+class Rendezvous(_Weighted):
     """Rendezvous hashing (Thaler and Ravishankar 1998): every server draws a number for the key, the highest wins.
 
     No table and no virtual nodes; weights are met exactly, and nothing moves without need. But a look-up takes
@@ -119,10 +136,10 @@ class Rendezvous(Placement):
     """
 
     def __init__(self, nodes: Nodes, weights: Weights = None, hash: str = "xxh3", seed: int = 0) -> None:  # noqa: A002
-        self._native = _other("rendezvous", nodes, weights, hash, seed)
+        self._native = _other("rendezvous", rackless_servers_of(nodes, weights), hash, seed)
 
 
-class Maglev(Placement):
+class Maglev(_Weighted):
     """Maglev hashing (Eisenbud et al. 2016): a table that the servers fill in turn, each in an order of its own.
 
     Without weights, the numbers of entries differ by one at most. Whoever joins or leaves moves a little more
@@ -157,7 +174,8 @@ class Maglev(Placement):
         hash: str = "xxh3",  # noqa: A002
         seed: int = 0,
     ) -> None:
-        self._native = _other("maglev", nodes, weights, hash, seed, whole(size, "size", 2, 2**26))
+        servers = rackless_servers_of(nodes, weights)
+        self._native = _other("maglev", servers, hash, seed, whole(size, "size", 2, 2**26))
 
     @property
     def table(self) -> npt.NDArray[np.int32]:
@@ -190,10 +208,11 @@ class MultiProbe(Placement):
     """
 
     def __init__(self, nodes: Nodes, probes: int = 21, hash: str = "xxh3", seed: int = 0) -> None:  # noqa: A002
-        self._native = _other("multi-probe", nodes, None, hash, seed, whole(probes, "probes", 1, 1024))
+        servers = equal_servers_of(nodes)
+        self._native = _other("multi-probe", servers, hash, seed, whole(probes, "probes", 1, 1024))
 
 
-class RandomTable(Placement):
+class RandomTable(_Weighted):
     """Shards that are given to servers by lot: balanced, but there is a table to be kept and asked.
 
     Who joins gets shards by lot from all, who leaves gives them to all by lot; nothing else moves. So what is
@@ -230,7 +249,8 @@ class RandomTable(Placement):
         hash: str = "xxh3",  # noqa: A002
         seed: int = 0,
     ) -> None:
-        self._native = _other("random-table", nodes, weights, hash, seed, whole(shards, "shards", 1, 2**26))
+        servers = rackless_servers_of(nodes, weights)
+        self._native = _other("random-table", servers, hash, seed, whole(shards, "shards", 1, 2**26))
 
     @property
     def table(self) -> npt.NDArray[np.int32]:
@@ -266,29 +286,26 @@ class AlphabeticalRanges(Placement):
     def __init__(self, nodes: Nodes, boundaries: Keys | None = None, sample: Keys | None = None) -> None:
         if boundaries is not None and sample is not None:
             raise ParameterError("sample", sample, "nothing beside boundaries")
-        names, weights, _ = servers_of(nodes)
-        if boundaries is not None:
-            self._native = _core.alphabet(names, weights, "boundaries", *column(boundaries, "boundaries"))
-        else:
-            given = column(sample if sample is not None else [], "sample")
-            self._native = _core.alphabet(names, weights, "sample", *given)
+        names, weights, _ = equal_servers_of(nodes)
+        by, given = ("sample", [] if sample is None else sample) if boundaries is None else ("boundaries", boundaries)
+        keys = column(given, by)
+        with called(by, "keys"), called(by, "boundaries"):
+            self._native = _core.alphabet(names, weights, by, *keys)
 
     def boundaries(self, of: str = "text") -> list[Any]:
         """Where the ranges but the first begin: of ``"text"`` as bytes, or of ``"integers"``."""
-        if of not in ("text", "integers"):
-            raise ParameterError("of", of, "'text' or 'integers'")
+        choice(of, "of", ("text", "integers"))
         found = self._native.boundaries()
         return list(found[0] if of == "text" else found[2])
 
     def range_owners(self, of: str = "text") -> list[str]:
         """Whose the ranges are, the first one included."""
-        if of not in ("text", "integers"):
-            raise ParameterError("of", of, "'text' or 'integers'")
+        choice(of, "of", ("text", "integers"))
         found = self._native.boundaries()
         return [self.nodes[it] for it in (found[1] if of == "text" else found[3])]
 
 
-class BoundedLoadRing(Placement):
+class BoundedLoadRing(_Weighted):
     """A ring whose servers have room for little more than their part (Mirrokni, Thorup, Zadimoghaddam 2018).
 
     A key goes on round the ring until it finds a server that is not full. Of K keys, no server of weight w ever
@@ -327,9 +344,8 @@ class BoundedLoadRing(Placement):
         weights: Weights = None,
         seed: int = 0,
     ) -> None:
-        if not isinstance(hash, str):
-            raise ParameterTypeError("hash", hash, "the name of a hash function")
-        names, weights_, racks = servers_of(nodes, weights)
+        text(hash, "hash", "the name of a hash function")
+        names, weights_, racks = rackless_servers_of(nodes, weights)
         bits = whole(bits, "bits", 1, 128)
         self._native = _core.hash_ring(
             names,
@@ -384,9 +400,6 @@ class BoundedLoadRing(Placement):
         """How many keys each server may hold of so many in all."""
         found = self._native.bounds(whole(keys, "keys", 0, 2**53))[1]
         return dict(zip(self.nodes, found.tolist(), strict=True))
-
-    def add(self, nodes: Nodes, weights: Weights = None, racks: Racks = None) -> None:
-        super().add(nodes, weights, racks)
 
     def _about(self) -> str:
         loads, _, epsilon = self._native.bounds(None)

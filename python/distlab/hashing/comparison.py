@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .._arguments import choice
 from ..errors import ParameterError, ParameterTypeError
-from ._keys import Keys
+from ._keys import Keys, kept
 from ._servers import Nodes, names_of, whole
 from .alternatives import BY_NAME, AlphabeticalRanges
 from .placement import Placement
@@ -68,8 +69,7 @@ class Comparison:
 
     def row(self, scheme: str) -> dict[str, float]:
         """What there is about one placement."""
-        if scheme not in self.scheme:
-            raise ParameterError("scheme", scheme, f"one of {', '.join(self.scheme)}")
+        choice(scheme, "scheme", self.scheme)
         at = self.scheme.index(scheme)
         return {name: column[at].item() for name, column in self.columns().items() if name != "scheme"}
 
@@ -104,7 +104,7 @@ def compare(
     nodes: Nodes | None = None,
     keys: int | Keys = 100_000,
     schemes: Iterable[str] | Mapping[str, Placement] | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     repeats: int = 3,
 ) -> Comparison:
     """Tries placements with the same servers and keys.
@@ -112,16 +112,15 @@ def compare(
     Parameters
     ----------
     nodes : int, iterable of str
-        The servers; by default ten.
+        The servers; by default ten. Not beside placements of one's own.
     keys : int, or array or iterable of keys
         The keys, or how many random integers.
     schemes : iterable of str, or mapping of str to Placement, optional
         Which ones: ``"ring"`` (a hundred virtual nodes a server), ``"bounded"``, ``"multi-probe"``,
         ``"rendezvous"``, ``"maglev"``, ``"jump"``, ``"random-table"``, ``"ranges"`` (cut by every tenth of the
-        keys), ``"modulo"``; by default all. Or placements of one's own by name, which are left as they are;
-        then ``nodes`` says nothing.
-    seed : int
-        What random keys are drawn by.
+        keys), ``"modulo"``; by default all. Or placements of one's own by name, which are left as they are.
+    seed : int, optional
+        What random keys are drawn by, 0 by default; not beside keys of one's own.
     repeats : int
         How often look-ups are timed; the shortest time counts.
 
@@ -138,22 +137,30 @@ def compare(
     ([0.0, 0.0], True)
     """
     repeats = whole(repeats, "repeats", 1, 1000)
-    if isinstance(keys, (int, np.integer)) and not isinstance(keys, bool):
-        count = whole(keys, "keys", 1, 2**31 - 1)
-        keys = np.random.default_rng(whole(seed, "seed", 0, 2**64 - 1)).integers(0, 2**64, count, np.uint64)
-    elif isinstance(keys, (int, bool)):
-        raise ParameterTypeError("keys", keys, "keys, or how many")
-    elif not isinstance(keys, (np.ndarray, list)):
-        keys = list(keys)
-    if not len(keys):
-        raise ParameterError("keys", keys, "at least one key")
+    tried = _tried(keys, seed)
     if isinstance(nodes, Mapping):
         raise ParameterTypeError("nodes", nodes, "names, or how many; for weights give placements as schemes")
-    placements = _placements(names_of(10 if nodes is None else nodes), keys, schemes)
-    rows = [_measure(it, keys, repeats) for it in placements.values()]
+    if nodes is not None and isinstance(schemes, Mapping):
+        raise ParameterError("nodes", nodes, "nothing beside placements of one's own, which have theirs")
+    placements = _placements(names_of(10 if nodes is None else nodes), tried, schemes)
+    rows = [_measure(it, tried, repeats) for it in placements.values()]
     columns: dict[str, Any] = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     servers = {len(it) for it in placements.values()}
-    return Comparison(list(placements), max(servers), len(keys), **columns)
+    return Comparison(list(placements), max(servers), len(tried), **columns)
+
+
+def _tried(keys: Any, seed: int | None) -> Any:
+    """The keys that placements are tried with: given ones, or random integers."""
+    if isinstance(keys, int | np.integer) and not isinstance(keys, bool):
+        count = whole(keys, "keys", 1, 2**31 - 1)
+        drawn = np.random.default_rng(whole(0 if seed is None else seed, "seed", 0, 2**64 - 1))
+        return drawn.integers(0, 2**64, count, np.uint64)
+    if seed is not None:
+        raise ParameterError("seed", seed, "nothing beside keys of one's own")
+    given = kept(keys)
+    if not len(given):
+        raise ParameterError("keys", keys, "at least one key")
+    return given
 
 
 def _placements(
@@ -166,9 +173,11 @@ def _placements(
         found = dict(schemes)
     else:
         found = {}
-        for name in BY_NAME if schemes is None else [schemes] if isinstance(schemes, str) else schemes:
-            if name not in BY_NAME:
-                raise ParameterError("schemes", name, f"one of {', '.join(BY_NAME)}")
+        wanted = BY_NAME if schemes is None else [schemes] if isinstance(schemes, str) else schemes
+        if not isinstance(wanted, Iterable) or isinstance(wanted, bytes | np.ndarray):
+            raise ParameterTypeError("schemes", schemes, "names of placements, or placements by name")
+        for name in wanted:
+            choice(name, "schemes", tuple(BY_NAME))
             options: dict[str, Any] = {"vnodes": 100} if name in ("ring", "bounded") else {}
             if BY_NAME[name] is AlphabeticalRanges:
                 options = {"sample": keys[:: 10 if len(keys) > 100 * len(nodes) else 1]}

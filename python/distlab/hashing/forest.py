@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import uuid
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
+from .._arguments import called, text
 from ..errors import ParameterError, ParameterTypeError, TreeMismatch, UnknownNode
 from ._keys import Key, column
 from ._servers import whole
 from ._values import Pairs, Value, Values, pair_columns
-from .merkle import MerkleTree, TreeDiff, _range
+from .merkle import MerkleTree, TreeDiff, _of_pairs, _range
 from .ring import HashRing, Range
 
 __all__ = ["ForestDiff", "MerkleForest"]
@@ -123,6 +125,11 @@ class MerkleForest:
     >>> _ = b.put(shared, "newer")
     >>> a.diff(b).keys == [shared]
     True
+
+    Forests are values, as trees are:
+
+    >>> a.copy() == a, a == b
+    (True, False)
     """
 
     def __init__(
@@ -139,11 +146,12 @@ class MerkleForest:
     ) -> None:
         if not isinstance(ring, HashRing):
             raise ParameterTypeError("ring", ring, "a HashRing")
-        if node not in ring:
+        if text(node, "node", "the name of a node") not in ring:
             raise UnknownNode(node, tuple(ring.nodes))
         self._hash, self._bits = _range(ring, None)[:2]
         self.node = node
         self.copies = whole(copies, "copies", 1, len(ring))
+        leaves = whole(leaves, "leaves", 1, 2**24)
         self._ends = np.unique(ring.positions)
         holders = _holders(ring, self._ends, self.copies)
         self._holders = [[ring.nodes[it] for it in row] for row in holders.tolist()]
@@ -157,20 +165,43 @@ class MerkleForest:
                 tree = MerkleTree(leaves=leaves, ring=ring, range=covers, hash=hash, encoding=encoding)
                 self.trees[covers] = self._by_index[i] = tree
         if pairs is not None:
-            self._fill(pairs, values)
+            self.update(pairs, values)
+        elif values is not None:
+            raise ParameterError("pairs", None, "the keys that belong to the values")
 
-    def _fill(self, pairs: Pairs, values: Values | None) -> None:
+    def update(self, pairs: Pairs, values: Values | None = None) -> None:
+        """Adds or replaces many pairs; all of them, or none if it raises.
+
+        Parameters
+        ----------
+        pairs, values
+            As of :class:`MerkleTree`. Pairs of ranges of which the node holds no copy are left out.
+        """
         keys, found = pair_columns(pairs, values)
-        places = self._places(keys)
-        # A column is its kind, its entries, and for numpy's text how wide they are.
-        if (count := len(found[1]) // (found[2] or 1)) != len(places):
-            raise ParameterError("values", count, f"one for each of {len(places)} keys")
-        order = np.argsort(places, kind="stable")
-        cuts = np.searchsorted(places[order], np.arange(len(self._ends) + 1))
-        for i, tree in self._by_index.items():
-            chosen = order[cuts[i] : cuts[i + 1]]
-            if len(chosen):
-                tree._native.update(_take(keys, chosen), _take(found, chosen))
+        with _of_pairs(values):
+            places = self._places(keys)
+            # A column is its kind, its entries, and for numpy's text how wide they are.
+            if (count := len(found[1]) // (found[2] or 1)) != len(places):
+                raise ParameterError("values", count, f"one for each of {len(places)} keys")
+            _known(found, np.flatnonzero(~np.isin(places, list(self._by_index))))
+            order = np.argsort(places, kind="stable")
+            cuts = np.searchsorted(places[order], np.arange(len(self._ends) + 1))
+            changed = {}
+            for i, tree in self._by_index.items():
+                chosen = order[cuts[i] : cuts[i + 1]]
+                if len(chosen):
+                    changed[i] = tree._native.copy()
+                    changed[i].update(_take(keys, chosen), _take(found, chosen))
+        for i, native in changed.items():
+            self._by_index[i]._native = native
+
+    def copy(self) -> MerkleForest:
+        """The same once more, to be changed without changing this one."""
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        made.trees = {it: tree.copy() for it, tree in self.trees.items()}
+        made._by_index = dict(zip(self._by_index, made.trees.values(), strict=True))
+        return made
 
     def _places(self, keys: Any) -> npt.NDArray[np.intp]:
         positions = _core.merkle_positions(self._hash, self._bits, keys)
@@ -189,7 +220,8 @@ class MerkleForest:
         ParameterError
             A key of which this node holds no copy.
         """
-        place = int(self._places(column([key], "key"))[0])
+        with called("key", "keys[0]"):
+            place = int(self._places(column([key], "key"))[0])
         if place not in self._by_index:
             raise ParameterError("key", key, f"one that {self.node!r} has; it is on {', '.join(self._holders[place])}")
         return self._by_index[place]
@@ -212,15 +244,32 @@ class MerkleForest:
         """
         if not isinstance(other, MerkleForest):
             raise ParameterTypeError("other", other, "a MerkleForest")
-        if (self._hash, self._bits, self._holders) != (other._hash, other._bits, other._holders) or not np.array_equal(
-            self._ends, other._ends
-        ):
+        if self._ring() != other._ring():
             raise TreeMismatch("rings", f"{len(self._ends)} ranges", f"{len(other._ends)} others")
         return ForestDiff({it: tree.diff(other.trees[it]) for it, tree in self.trees.items() if it in other.trees})
 
     def common(self, other: MerkleForest) -> list[Range]:
         """The ranges of which both nodes hold copies."""
+        if not isinstance(other, MerkleForest):
+            raise ParameterTypeError("other", other, "a MerkleForest")
         return [it for it in self.trees if it in other.trees]
+
+    def _ring(self) -> tuple[Any, ...]:
+        return self._hash, self._bits, self._holders, self._ends.tolist()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, MerkleForest):
+            return NotImplemented
+        same = (self.node, self.copies, self._ring()) == (other.node, other.copies, other._ring())
+        return same and self.trees == other.trees
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __copy__(self) -> MerkleForest:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> MerkleForest:
+        return self.copy()
 
     def __contains__(self, key: Any) -> bool:
         place = int(self._places(column([key], "key"))[0])
@@ -242,6 +291,16 @@ def _holders(ring: HashRing, ends: npt.NDArray[Any], copies: int) -> npt.NDArray
     tokens = {node: [int(it) for it in ring.tokens(node)] for node in ring.nodes}
     plain = HashRing(tokens=tokens, bits=ring.bits, hash="identity", racks=racks or None)
     return plain.preference_lists(ends if ring.bits <= 64 else ends.tolist(), copies)
+
+
+def _known(values: tuple[str, Any, int], left_out: npt.NDArray[np.intp]) -> None:
+    """Values of pairs that are left out have to be values, too."""
+    if values[0] != "list":
+        return
+    kinds = (int, float, str, bytes, bytearray, uuid.UUID, np.number)
+    for at in left_out.tolist():
+        if isinstance(values[1][at], bool | np.bool_) or not isinstance(values[1][at], kinds):
+            raise ParameterTypeError(f"values[{at}]", values[1][at], "an int, float, str, bytes or uuid.UUID")
 
 
 def _take(given: tuple[str, Any, int], chosen: npt.NDArray[np.intp]) -> tuple[str, Any, int]:

@@ -11,7 +11,7 @@ from typing import Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ParameterError
+from .._arguments import choice
 from ._servers import whole
 
 __all__ = ["sample_keys"]
@@ -67,8 +67,7 @@ def sample_keys(kind: str = "words", n: int | None = None, seed: int = 0) -> Any
     >>> dl.hashing.sample_keys("integers", 2)
     array([11749869230777074271,  4976686463289251617], dtype=uint64)
     """
-    if kind not in _KINDS:
-        raise ParameterError("kind", kind, f"one of {', '.join(map(repr, _KINDS))}")
+    choice(kind, "kind", _KINDS)
     seed = whole(seed, "seed", 0, 2**64 - 1)
     if kind == "words":
         words = _words()

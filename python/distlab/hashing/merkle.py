@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
+from .._arguments import called, choice, text
 from ..errors import ParameterError, ParameterTypeError
 from ._keys import Key
 from ._servers import whole
@@ -180,6 +182,8 @@ class MerkleProof:
 
     def verify(self, root: bytes, key: Key, value: Value) -> bool:
         """Whether the tree with that root has this pair; takes O(log n)."""
+        if value is None:
+            raise ParameterTypeError("value", value, "an int, float, str, bytes or uuid.UUID")
         return self._leads(root, key, value=value)
 
     def verify_hash(self, root: bytes, hash: bytes) -> bool:  # noqa: A002 (what it is)
@@ -217,7 +221,7 @@ class MerkleTree:
         A cryptographic hash. Collisions can be made for SHA-1, and easily for MD5: for the papers' sake.
     leaves : int, optional
         A power of two up to 2^24, 2^15 by default (as Cassandra has it): two replicas need the same. With
-        ``order="key"``: how many ranges to cut the given keys into, by default one a key.
+        ``order="key"``: how many ranges to cut the given keys into, at most one a key, which is the default.
     order : {"hash", "key"}
         Whether a leaf is an equal part of a hash ring (or of a ``range`` of it), or a range of adjacent keys.
     splits : iterable of keys, optional
@@ -273,9 +277,8 @@ class MerkleTree:
         range: tuple[int, int] | Range | None = None,  # noqa: A002 (what it is)
         encoding: Literal["framed", "concatenated"] = "framed",
     ) -> None:
-        for name, text in (("hash", hash), ("order", order), ("encoding", encoding)):
-            if not isinstance(text, str):
-                raise ParameterTypeError(name, text, "a name as a string")
+        for name, word in (("hash", hash), ("order", order), ("encoding", encoding)):
+            text(word, name, "a name as a string")
         if pairs is None and values is not None:
             raise ParameterError("pairs", None, "the keys that belong to the values")
         columns = None if pairs is None else pair_columns(pairs, values)
@@ -291,7 +294,8 @@ class MerkleTree:
         else:
             raise ParameterError("order", order, "'hash' or 'key'")
         if columns is not None:
-            self._native.update(*columns)
+            with _of_pairs(values):
+                self._native.update(*columns)
 
     @classmethod
     def from_leaf_hashes(
@@ -323,16 +327,20 @@ class MerkleTree:
         >>> a.root.hex(), b.root.hex(), a.diff(b).keys
         ('1a3b2c0d', '1a4b2c0d', ['B'])
         """
+        text(hash, "hash", "a name as a string")
+        if encoding is not None:
+            choice(encoding, "encoding", ("framed", "concatenated"))
         if isinstance(hashes, Mapping):
-            keys, found = list(hashes.keys()), [_given(it) for it in hashes.values()]
+            keys, found = list(hashes.keys()), [_given(it, f"hashes[{key!r}]") for key, it in hashes.items()]
         elif isinstance(hashes, Sequence) and not isinstance(hashes, (str, bytes, bytearray)):
-            keys, found = [*_range_of(len(hashes))], [_given(it) for it in hashes]
+            keys, found = [*_range_of(len(hashes))], [_given(it, f"hashes[{at}]") for at, it in enumerate(hashes)]
         else:
             raise ParameterTypeError("hashes", hashes, "a mapping or a sequence of hashes")
         if not found or len({len(it) for it in found}) > 1:
             raise ParameterError("hashes", hashes, "at least one hash, and all of one length")
         width = len(found[0]) if hash == "concatenation" else None
-        splits = _core.merkle_splits(("list", keys, 0))
+        with called("hashes", "keys"):
+            splits = _core.merkle_splits(("list", keys, 0))
         if len(splits) != len(keys) - 1:
             raise ParameterError("hashes", hashes, "keys that differ")
         tree = object.__new__(cls)
@@ -352,6 +360,8 @@ class MerkleTree:
         tree = type(self)._of(self._native.like())
         if pairs is not None:
             tree.update(pairs, values)
+        elif values is not None:
+            raise ParameterError("pairs", None, "the keys that belong to the values")
         return tree
 
     def copy(self: _T) -> _T:
@@ -411,7 +421,7 @@ class MerkleTree:
 
     def leaf_hash(self, leaf: int) -> bytes:
         """The hash of a leaf."""
-        return self.node(self.depth, leaf)
+        return self.node(self.depth, whole(leaf, "leaf", 0, self.leaves - 1))
 
     def leaf_range(self, leaf: int) -> tuple[Any, Any] | None:
         """What a leaf covers; None if nothing.
@@ -452,7 +462,9 @@ class MerkleTree:
 
         Can be interrupted while pairs are read and hashed; into an empty tree, at any time.
         """
-        self._native.update(*pair_columns(pairs, values))
+        columns = pair_columns(pairs, values)
+        with _of_pairs(values):
+            self._native.update(*columns)
 
     def delete(self, key: Key) -> None:
         """Takes a pair out. Hashes log2 L nodes.
@@ -553,14 +565,25 @@ def _load(cls: type[_T], saved: bytes) -> _T:
 _range_of = range  # MerkleTree.__init__ has a parameter of that name.
 
 
-def _given(hash_: Any) -> bytes:
+@contextmanager
+def _of_pairs(values: Values | None) -> Iterator[None]:
+    """Where values came with their keys, what is wrong with them is wrong with the pairs."""
+    with called("pairs", "keys"):
+        if values is not None:
+            yield
+        else:
+            with called("pairs", "values"):
+                yield
+
+
+def _given(hash_: Any, parameter: str = "hash") -> bytes:
     if isinstance(hash_, str):
         try:
             return bytes.fromhex(hash_)
         except ValueError:
-            raise ParameterError("hash", hash_, "hexadecimal digits, two a byte") from None
+            raise ParameterError(parameter, hash_, "hexadecimal digits, two a byte") from None
     if not isinstance(hash_, (bytes, bytearray)):
-        raise ParameterTypeError("hash", hash_, "bytes or hexadecimal text")
+        raise ParameterTypeError(parameter, hash_, "bytes or hexadecimal text")
     return bytes(hash_)
 
 
@@ -589,7 +612,18 @@ def _two(given: Any) -> tuple[Any, Any]:
 def _splits(splits: Any, leaves: int | None, columns: Any) -> list[Any]:
     if splits is None:
         keys = ("list", [], 0) if columns is None else columns[0]
-        return _core.merkle_splits(keys, None if leaves is None else whole(leaves, "leaves", 1, 2**24))
+        count = None if leaves is None else whole(leaves, "leaves", 1, 2**24)
+        with called("pairs", "keys"):
+            found = _core.merkle_splits(keys, count)
+        if count is not None and len(found) + 1 < count:
+            raise ParameterError("leaves", count, f"at most one a key, with order='key': {len(found) + 1}")
+        return found
     if leaves is not None:
         raise ParameterError("leaves", leaves, "nothing beside splits")
+    if (
+        isinstance(splits, str | bytes | bytearray | Mapping)
+        or not isinstance(splits, Iterable)
+        or getattr(splits, "ndim", 1) != 1
+    ):
+        raise ParameterTypeError("splits", splits, "keys at which leaves begin")
     return splits.tolist() if isinstance(splits, np.ndarray) else list(splits)

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
+from .._arguments import text
 from ..errors import ParameterTypeError
-from ._keys import Key, Keys, column
-from ._servers import Nodes, Racks, Weights, names_of, number, servers_of
+from ._keys import Key, Keys, column, kept
+from ._servers import Nodes, Racks, Servers, Weights, equal_servers_of, names_of, number
 from .measure import Load, Movement, load_of, movement
 
 __all__ = ["Placement"]
@@ -116,7 +117,7 @@ class Placement:
         """
         if not isinstance(after, Placement):
             raise ParameterTypeError("after", after, "a placement")
-        taken = keys if isinstance(keys, (np.ndarray, list)) or hasattr(keys, "to_numpy") else list(keys)
+        taken = kept(keys)
         return movement(
             (self.nodes, self._native.weights(), self.lookup_many(taken)),
             (after.nodes, after._native.weights(), after.lookup_many(taken)),
@@ -128,9 +129,14 @@ class Placement:
         Raises
         ------
         ParameterError
-            A name that is there already, or a weight that is not above zero. Nothing is changed then.
+            A name that is there already, a weight that is not above zero, weights or racks where the placement knows
+            none. Nothing is changed then.
         """
-        self._native.add(*servers_of(self._fresh(nodes), weights, racks))
+        self._native.add(*self._servers(self._fresh(nodes), weights, racks))
+
+    @staticmethod
+    def _servers(nodes: Nodes, weights: Weights, racks: Racks) -> Servers:
+        return equal_servers_of(nodes, weights, racks)
 
     def remove(self, nodes: Nodes) -> None:
         """Lets one server leave, or several at once.
@@ -146,8 +152,7 @@ class Placement:
 
     def reweight(self, node: str, weight: float) -> None:
         """Gives a server another weight."""
-        if not isinstance(node, str):
-            raise ParameterTypeError("node", node, "the name of a node")
+        text(node, "node", "the name of a node")
         self._native.reweight(node, number(weight, "weight"))
 
     def copy(self: _P) -> _P:
@@ -184,7 +189,7 @@ class Placement:
         return iter(self._native.nodes())
 
     def __contains__(self, node: object) -> bool:
-        return node in self._native.nodes()
+        return isinstance(node, str) and node in self._native.nodes()
 
     def _about(self) -> str:
         return ""

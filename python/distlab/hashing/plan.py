@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
+from .._arguments import choice, flag, real
 from ..errors import ParameterError, ParameterTypeError, UnknownNode
-from ._keys import Keys, column
+from ._keys import Keys, column, kept
 from ._servers import names_of, number, whole
 from .ring import HashRing
 
@@ -103,7 +104,8 @@ class MovementPlan:
 
     def under_way(self, at: float) -> npt.NDArray[np.intp]:
         """The rows of copies that are under way at that time, in seconds."""
-        return np.flatnonzero((self.start <= at) & (at < self.stop))
+        when = real(at, "at", "a time in seconds", least=-np.inf)
+        return np.flatnonzero((self.start <= when) & (when < self.stop))
 
     def columns(self) -> dict[str, Any]:
         """The columns by name, with servers by name, ready for a data frame."""
@@ -189,8 +191,7 @@ def movement_plan(
     for parameter, ring in (("before", before), ("after", after)):
         if not isinstance(ring, HashRing):
             raise ParameterTypeError(parameter, ring, "a HashRing")
-    if order not in ("endangered", "largest", "ring"):
-        raise ParameterError("order", order, "'endangered', 'largest' or 'ring'")
+    choice(order, "order", ("endangered", "largest", "ring"))
     if keys is not None and bytes is not None:
         raise ParameterError("bytes", bytes, "nothing beside keys")
     if keys is None and sizes is not None:
@@ -200,7 +201,7 @@ def movement_plan(
         before._native,
         after._native,
         copies=whole(copies, "copies", 1, min(len(before), len(after))),
-        racks_apart=bool(racks),
+        racks_apart=flag(racks, "racks"),
         lost=gone,
         bytes=whole(2**30 if bytes is None else bytes, "bytes", 0, 2**63),
         **_content(keys, sizes),
@@ -230,18 +231,21 @@ def movement_plan(
 def _content(keys: Keys | None, sizes: Any) -> dict[str, Any]:
     if keys is None:
         return {}
-    kept = column(keys if isinstance(keys, np.ndarray) or hasattr(keys, "to_numpy") else list(keys))
-    count = len(kept[1]) // max(kept[2], 1)
+    taken = column(kept(keys))
+    count = len(taken[1]) // max(taken[2], 1)
     if sizes is None:
-        return {"keys": kept, "sizes": np.ones(count, np.uint64)}
-    given = np.asarray(sizes)
+        return {"keys": taken, "sizes": np.ones(count, np.uint64)}
+    try:
+        given: npt.NDArray[Any] = np.asarray(sizes)
+    except ValueError:
+        raise ParameterTypeError("sizes", sizes, "integers, one for each key") from None
     if given.dtype.kind not in "iu" and given.size:
         raise ParameterTypeError("sizes", sizes, "integers, one for each key")
     if given.shape != (count,):
         raise ParameterError("sizes", given.shape, f"one for each of {count} keys")
     if given.dtype.kind == "i" and (given < 0).any():
         raise ParameterError("sizes", given.min(), "no negative numbers")
-    return {"keys": kept, "sizes": np.ascontiguousarray(given, np.uint64)}
+    return {"keys": taken, "sizes": np.ascontiguousarray(given, np.uint64)}
 
 
 def _rates(nodes: list[str], given: Rate, parameter: str) -> list[float]:
@@ -253,4 +257,4 @@ def _rates(nodes: list[str], given: Rate, parameter: str) -> list[float]:
     for name in nodes:
         if name not in given:
             raise ParameterError(parameter, dict(given), f"a rate for every node; {name!r} has none")
-    return [number(given[name], parameter) for name in nodes]
+    return [number(given[name], f"{parameter}[{name!r}]") for name in nodes]

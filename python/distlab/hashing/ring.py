@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
+from .._arguments import choice, flag, text
 from ..errors import ParameterError, ParameterTypeError, UnknownNode
 from ._keys import Key, Keys, column
-from ._servers import Nodes, Racks, Weights, servers_of, whole
+from ._servers import Nodes, Racks, Servers, Weights, servers_of, whole
 from .measure import Load, load_of
 from .placement import Placement
 
@@ -73,14 +74,14 @@ class HashRing(Placement):
         Shares of the servers, relative to each other; 1 where none is given.
     racks : mapping or sequence, optional
         Where servers stand: those of a rack fail together.
-    placement : {"hashed", "even"}
+    placement : {"hashed", "even"}, optional
         Virtual node ``i`` of a server is at the hash of ``f"{name}#{i}"`` (the default), or all are as far apart
         as possible, in an order that goes through the servers with another stride each round. A server that joins
         an even ring goes where the gaps are widest.
     seed : int
         Other seeds, other positions of hashed virtual nodes; 0 (the default) leaves names as they are.
     tokens : mapping of str to sequence of int, optional
-        Positions by hand, instead of ``placement``.
+        Positions by hand, instead of ``placement`` and ``seed``. Virtual nodes of those who join later are ``vnodes``.
 
     Raises
     ------
@@ -113,14 +114,18 @@ class HashRing(Placement):
         hash: str = "xxh3",  # noqa: A002 (the name that everybody uses)
         weights: Weights = None,
         racks: Racks = None,
-        placement: Literal["hashed", "even"] = "hashed",
+        placement: Literal["hashed", "even"] | None = None,
         seed: int = 0,
         tokens: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
-        if not isinstance(hash, str):
-            raise ParameterTypeError("hash", hash, "the name of a hash function")
-        if placement not in ("hashed", "even"):
-            raise ParameterError("placement", placement, "'hashed' or 'even'")
+        text(hash, "hash", "the name of a hash function")
+        seed = whole(seed, "seed", 0, 2**64 - 1)
+        if placement is not None:
+            choice(placement, "placement", ("hashed", "even"))
+            if tokens is not None:
+                raise ParameterError("placement", placement, "nothing beside tokens, which are positions by hand")
+        if seed and (tokens is not None or placement == "even"):
+            raise ParameterError("seed", seed, "0 where positions are not drawn: with tokens, or placement='even'")
         if nodes is None and tokens is None:
             raise ParameterError("nodes", nodes, "at least one node")
         bits = _BITS.get(hash, 64) if bits is None else whole(bits, "bits", 1, 128)
@@ -142,8 +147,8 @@ class HashRing(Placement):
             bits=bits,
             hash=hash,
             vnodes=whole(vnodes, "vnodes", 1, 2**24),
-            placement="given" if given is not None else placement,
-            seed=whole(seed, "seed", 0, 2**64 - 1),
+            placement="given" if given is not None else placement or "hashed",
+            seed=seed,
             tokens=None if given is None else [given[name] for name in names],
         )
 
@@ -165,10 +170,13 @@ class HashRing(Placement):
         {'B': 0.375, 'A': 0.25, 'C': 0.375}
         """
         bits = whole(bits, "bits", 1, 128)
+        if not isinstance(layout, Sequence) or isinstance(layout, bytes | bytearray):
+            raise ParameterTypeError("layout", layout, "a sequence of names")
         if not 0 < len(layout) <= 2**bits:
             raise ParameterError("layout", layout, "from 1 to 2^bits names")
         tokens: dict[str, list[int]] = {}
         for i, name in enumerate(layout):
+            text(name, f"layout[{i}]", "names as strings")
             tokens.setdefault(name, []).append((i << bits) // len(layout))
         return cls(tokens=tokens, bits=bits, hash=hash)
 
@@ -205,7 +213,7 @@ class HashRing(Placement):
         >>> ring.lookup("coconut")
         'node2'
         """
-        if ketama:
+        if flag(ketama, "ketama"):
             return cls._of_others(nodes, weights, "uhashring-ketama", "ketama", 32, 40 if vnodes is None else vnodes)
         return cls._of_others(nodes, weights, "uhashring", "md5", 128, 160 if vnodes is None else vnodes)
 
@@ -254,7 +262,7 @@ class HashRing(Placement):
 
     def tokens(self, node: str) -> npt.NDArray[Any]:
         """Where the virtual nodes of one server are, in the order in which it got them."""
-        return self._wide(self._native.tokens(node))
+        return self._wide(self._native.tokens(text(node, "node", "the name of a node")))
 
     def position(self, key: Key) -> int:
         """Where a key is on the ring, from 0 to 2^bits - 1."""
@@ -268,7 +276,7 @@ class HashRing(Placement):
 
         Ranges of one server side by side are one. A virtual node behind another one on the same position has none.
         """
-        if node is not None and node not in self:
+        if node is not None and text(node, "node", "the name of a node") not in self:
             raise UnknownNode(node, tuple(self.nodes))
         nodes, whole_ring = self.nodes, 2**self.bits
         found = zip(*self._native.ranges(), strict=True)
@@ -305,18 +313,18 @@ class HashRing(Placement):
         >>> ring.preference_list(400, 2), ring.preference_list(400, 2, racks=False)
         (['A', 'C'], ['A', 'B'])
         """
-        return self._native.preference_list(key, self._copies(n), bool(racks))
+        return self._native.preference_list(key, self._copies(n), flag(racks, "racks"))
 
     def preference_lists(self, keys: Keys, n: int, racks: bool = True) -> npt.NDArray[np.int32]:
         """The same for many keys: a row of ``n`` places in ``nodes`` each; shape ``(len(keys), n)``."""
-        return self._native.preference_lists(*column(keys), self._copies(n), bool(racks))
+        return self._native.preference_lists(*column(keys), self._copies(n), flag(racks, "racks"))
 
     def _copies(self, n: int) -> int:
         return whole(n, "n", 1, len(self))
 
     def load(self, keys: Keys, copies: int = 1) -> Load:
         """How many of these keys each server holds, and how even that is; of several copies, all are counted."""
-        if copies == 1:
+        if whole(copies, "copies", 1, len(self)) == 1:
             return super().load(keys)
         found = self.preference_lists(keys, copies)
         counts = np.bincount(found.ravel(), minlength=len(self)).astype(np.int64)
@@ -346,6 +354,10 @@ class HashRing(Placement):
                 raise UnknownNode(name, tuple(names))
         self._native.add_given(names, weights_, racks_, [given[name] for name in names])
 
+    @staticmethod
+    def _servers(nodes: Nodes, weights: Weights, racks: Racks) -> Servers:
+        return servers_of(nodes, weights, racks)
+
     def _about(self) -> str:
         bits, hash_, vnodes, placement = self._native.ring_settings()
         return f"{vnodes} vnodes each, {bits} bits, {hash_}, {placement}"
@@ -354,4 +366,11 @@ class HashRing(Placement):
 def _positions(tokens: Mapping[str, Sequence[int]], bits: int) -> dict[str, list[int]]:
     if not isinstance(tokens, Mapping):
         raise ParameterTypeError("tokens", tokens, "a mapping of names to positions")
-    return {name: [whole(it, "tokens", 0, 2**bits - 1) for it in given] for name, given in tokens.items()}
+    found = {}
+    for name, given in tokens.items():
+        text(name, "tokens", "a mapping of names to positions")
+        place = f"tokens[{name!r}]"
+        if not isinstance(given, Sequence | np.ndarray) or isinstance(given, str | bytes) or np.ndim(given) != 1:
+            raise ParameterTypeError(place, given, "a row of positions")
+        found[name] = [whole(it, place, 0, 2**bits - 1) for it in given]
+    return found

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
+from .._arguments import text
 from ..errors import ParameterError, ParameterTypeError
 from ._keys import Key, Keys, column
-from ._servers import Nodes, Racks, Weights, names_of, whole
+from ._servers import Nodes, Racks, Weights, equal_servers_of, names_of, whole
 from .measure import Load, load_of
 from .placement import Placement
 
@@ -110,8 +111,26 @@ def dynamo_loads(
     )
 
 
-def dynamo_efficiency(strategy: int, nodes: int = 30, copies: int = 3, **options: Any) -> _Floats:
-    """The load-balancing efficiency, mean load over the highest one, of random rings; see :func:`dynamo_loads`.
+def dynamo_efficiency(
+    strategy: int,
+    nodes: int = 30,
+    copies: int = 3,
+    *,
+    tokens: int | None = None,
+    partitions: int | None = None,
+    rings: int = 1,
+    seed: int = 0,
+) -> _Floats:
+    """The load-balancing efficiency, mean load over the highest one, of random rings.
+
+    Parameters
+    ----------
+    strategy, nodes, copies, tokens, partitions, rings, seed
+        As of :func:`dynamo_loads`.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (rings,)
 
     Examples
     --------
@@ -120,7 +139,7 @@ def dynamo_efficiency(strategy: int, nodes: int = 30, copies: int = 3, **options
     >>> bool(abs(found.mean() - dl.hashing.DYNAMO_FIGURE_8[1][30 * 128]) < 0.02)
     True
     """
-    loads = dynamo_loads(strategy, nodes, copies, **options)
+    loads = dynamo_loads(strategy, nodes, copies, tokens=tokens, partitions=partitions, rings=rings, seed=seed)
     found: _Floats = loads.mean(axis=1) / loads.max(axis=1)
     return found
 
@@ -131,7 +150,7 @@ def dynamo_metadata(
     *,
     tokens: int | None = None,
     partitions: int | None = None,
-    token_bytes: int = 16,
+    token_bytes: int | None = None,
     node_bytes: int = 2,
 ) -> tuple[int, int]:
     """What every node has to know about the others: how many entries, and how many bytes.
@@ -139,21 +158,47 @@ def dynamo_metadata(
     With strategies 1 and 2, where each of the S*T tokens is and whose it is. With strategy 3, whose each of the Q
     partitions is; where a partition is follows from its number.
 
+    Parameters
+    ----------
+    strategy : {1, 2, 3}
+        The paper's number.
+    nodes : int
+        The paper's S.
+    tokens : int
+        The paper's T, of a node; for strategies 1 and 2.
+    partitions : int
+        The paper's Q, at least one a node; for strategy 3. (That of strategy 2 does not have to be told.)
+    token_bytes : int, optional
+        What a position takes, for strategies 1 and 2; by default 16, those of an MD5.
+    node_bytes : int
+        What the number of a node takes.
+
+    Raises
+    ------
+    ParameterError, ParameterTypeError
+        Something missing, or not needed with that strategy.
+
     Examples
     --------
     >>> import distlab as dl
     >>> dl.hashing.dynamo_metadata(1, tokens=100), dl.hashing.dynamo_metadata(3, partitions=3000)
     ((3000, 54000), (3000, 6000))
     """
-    nodes = whole(nodes, "nodes", 1, 2**20)
-    if whole(strategy, "strategy", 1, 3) == 3:
+    nodes, strategy = whole(nodes, "nodes", 1, 2**20), whole(strategy, "strategy", 1, 3)
+    needless = {"tokens": tokens, "token_bytes": token_bytes} if strategy == 3 else {"partitions": partitions}
+    for name, value in needless.items():
+        if value is not None:
+            raise ParameterError(name, value, f"nothing with strategy {strategy}")
+    each = whole(node_bytes, "node_bytes", 0, 2**20)
+    if strategy == 3:
         if partitions is None:
             raise ParameterError("partitions", None, "a number with strategy 3")
-        return whole(partitions, "partitions", nodes, 2**26), partitions * node_bytes
+        total = whole(partitions, "partitions", nodes, 2**26)
+        return total, total * each
     if tokens is None:
         raise ParameterError("tokens", None, f"a number with strategy {strategy}")
     total = nodes * whole(tokens, "tokens", 1, 2**26)
-    return total, total * (token_bytes + node_bytes)
+    return total, total * (each + (16 if token_bytes is None else whole(token_bytes, "token_bytes", 0, 2**20)))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -170,8 +215,10 @@ class DynamoFigure:
         Mean load over the highest: its mean over the rings, and its standard deviation.
     published : numpy.ndarray of float64
         What the paper has; nan where it is not known.
-    nodes, copies, partitions, rings, seed : int
-        How it was made; ``partitions`` is the Q of strategy 2.
+    nodes, copies, rings, seed : int
+        How it was made.
+    partitions : int or None
+        The Q of strategy 2, if that is there.
     """
 
     strategy: npt.NDArray[np.int64]
@@ -181,7 +228,7 @@ class DynamoFigure:
     published: _Floats
     nodes: int
     copies: int
-    partitions: int
+    partitions: int | None
     rings: int
     seed: int
 
@@ -215,12 +262,12 @@ class DynamoFigure:
 
 
 def dynamo_figure(
-    sizes: Iterable[int] = _SIZES,
+    sizes: Iterable[int] | None = None,
     strategies: Iterable[int] = (1, 2, 3),
     *,
     nodes: int = 30,
     copies: int = 3,
-    partitions: int = 1000,
+    partitions: int | None = None,
     rings: int = 60,
     seed: int = 0,
 ) -> DynamoFigure:
@@ -228,15 +275,21 @@ def dynamo_figure(
 
     Parameters
     ----------
-    sizes : iterable of int
-        Sizes of the metadata: S*T tokens for strategies 1 and 2, Q partitions for strategy 3.
+    sizes : iterable of int, optional
+        Sizes of the metadata: S*T tokens for strategies 1 and 2 (so multiples of ``nodes``), Q partitions for strategy
+        3; by default 2, 4, 8, ... 1024 a node, as in the paper.
     strategies : iterable of {1, 2, 3}
         Which ones.
     nodes, copies, rings, seed
         As of :func:`dynamo_loads`.
-    partitions : int
-        The Q of strategy 2. The paper does not say which; with 1000 it falls behind strategy 1 where there are
-        more tokens than partitions, as in the paper, which recommends Q >> S*T.
+    partitions : int, optional
+        The Q of strategy 2. The paper does not say which; with 1000 (the default) it falls behind strategy 1 where
+        there are more tokens than partitions, as in the paper, which recommends Q >> S*T.
+
+    Raises
+    ------
+    ParameterError, ParameterTypeError
+        Sizes that are no whole number of tokens a node, ``partitions`` without strategy 2, ...
 
     Examples
     --------
@@ -245,19 +298,26 @@ def dynamo_figure(
     >>> found.strategy.tolist(), found.published.tolist()
     ([1, 1, 3, 3], [0.521, 0.821, 0.861, 0.941])
     """
-    sizes, strategies = list(sizes), list(strategies)
-    if not sizes or not strategies:
-        raise ParameterError("sizes" if strategies else "strategies", [], "at least one")
     nodes = whole(nodes, "nodes", 1, 2**20)
+    chosen = [whole(it, f"strategies[{at}]", 1, 3) for at, it in enumerate(_several(strategies, "strategies"))]
+    usual = [2 * nodes << doubled for doubled in range(10)]
+    wanted = [whole(it, f"sizes[{at}]", nodes, 2**26) for at, it in enumerate(_several(sizes, "sizes", usual))]
+    for at, size in enumerate(wanted):
+        if size % nodes and chosen != [3]:
+            raise ParameterError(f"sizes[{at}]", size, f"multiples of {nodes}, the nodes, for strategies 1 and 2")
+    if 2 in chosen:
+        partitions = 1000 if partitions is None else whole(partitions, "partitions", 1, 2**26)
+    elif partitions is not None:
+        raise ParameterError("partitions", partitions, "nothing without strategy 2")
     rows = []
-    for strategy in strategies:
-        for size in sizes:
-            options: dict[str, int] = {}
+    for strategy in chosen:
+        for size in wanted:
+            options: dict[str, Any] = {"rings": rings, "seed": seed}
             if strategy != 3:
-                options["tokens"] = whole(size, "sizes", nodes, 2**26) // nodes
+                options["tokens"] = size // nodes
             if strategy != 1:
                 options["partitions"] = size if strategy == 3 else partitions
-            found = dynamo_efficiency(strategy, nodes, copies, rings=rings, seed=seed, **options)
+            found = dynamo_efficiency(strategy, nodes, copies, **options)
             known = DYNAMO_FIGURE_8.get(strategy, {}) if (nodes, copies) == (30, 3) else {}
             rows.append((strategy, size, found.mean(), found.std(ddof=rings > 1), known.get(size, np.nan)))
     columns = [np.array(it) for it in zip(*rows, strict=True)]
@@ -273,6 +333,21 @@ def dynamo_figure(
         rings=rings,
         seed=seed,
     )
+
+
+def _several(given: Any, parameter: str, usual: list[int] | None = None) -> list[Any]:
+    """At least one of something."""
+    if given is None and usual is not None:
+        return usual
+    if isinstance(given, str | bytes | bytearray):
+        raise ParameterTypeError(parameter, given, "several whole numbers")
+    try:
+        found = list(given)
+    except TypeError:
+        raise ParameterTypeError(parameter, given, "several whole numbers") from None
+    if not found:
+        raise ParameterError(parameter, given, "at least one whole number")
+    return found
 
 
 class Transfer(NamedTuple):
@@ -335,12 +410,9 @@ class EqualPartitions(Placement):
         hash: str = "xxh3",  # noqa: A002 (the name that everybody uses)
         seed: int = 0,
     ) -> None:
-        if isinstance(nodes, Mapping):
-            raise ParameterTypeError("nodes", nodes, "names without weights: all parts are equal")
-        if not isinstance(hash, str):
-            raise ParameterTypeError("hash", hash, "the name of a hash function")
+        text(hash, "hash", "the name of a hash function")
         self._native = _core.Partitions(
-            names_of(nodes),
+            equal_servers_of(nodes)[0],
             whole(partitions, "partitions", 1, 2**26),
             whole(copies, "copies", 1, 2**20),
             hash,
@@ -424,10 +496,8 @@ class EqualPartitions(Placement):
         return _transfers(self._native.leave(_name(node)))
 
     def add(self, nodes: Nodes, weights: Weights = None, racks: Racks = None) -> None:
-        if weights is not None or racks is not None or isinstance(nodes, Mapping):
-            raise ParameterError("weights", weights or racks or nodes, "neither weights nor racks: all parts are equal")
         changed = self._native.copy()
-        for name in names_of(self._fresh(nodes)):
+        for name in equal_servers_of(self._fresh(nodes), weights, racks)[0]:
             changed.join(name)
         self._native = changed
 
@@ -455,9 +525,7 @@ def _load(cls: type[EqualPartitions], saved: bytes) -> EqualPartitions:
 
 
 def _name(node: Any) -> str:
-    if not isinstance(node, str):
-        raise ParameterTypeError("node", node, "the name of a node")
-    return node
+    return text(node, "node", "the name of a node")
 
 
 def _transfers(moves: tuple[list[int], list[str], list[str]]) -> list[Transfer]:

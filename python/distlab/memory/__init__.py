@@ -3,6 +3,7 @@
 from . import generators, paging
 from .access_time import Emat, EmatParts, emat
 from .allocation import ContiguousMemory, PagedMemory
+from .comparisons import GeometryComparison, TlbComparison, compare_geometries, compare_tlbs
 from .exercises import Exercise, exercise, exercises
 from .geometry import GEOMETRIES, Geometry
 from .mmu import Mmu, Nested, Swap
@@ -33,6 +34,7 @@ __all__ = [
     "EmatParts",
     "Exercise",
     "Geometry",
+    "GeometryComparison",
     "MemoryTrace",
     "Mmu",
     "Nested",
@@ -44,11 +46,14 @@ __all__ = [
     "Swap",
     "Timetable",
     "Tlb",
+    "TlbComparison",
     "TlbHierarchy",
     "Translation",
     "Victim",
     "WalkCache",
     "WalkStep",
+    "compare_geometries",
+    "compare_tlbs",
     "emat",
     "exercise",
     "exercises",

@@ -8,7 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import units
+from .._arguments import choice as choice
+from .._arguments import flag as flag
+from .._arguments import real as real
+from .._arguments import text as text
+from .._arguments import whole as whole
 from .._core import nanoseconds
 from ..errors import ParameterError, ParameterTypeError
 from ..network import Constant, Distribution
@@ -23,22 +27,6 @@ _SIZES = {"B": 0, "KiB": 10, "MiB": 20, "GiB": 30, "TiB": 40}
 _TIME = "nanoseconds as a number, text such as '8ms', or a timedelta; 0 or more"
 
 
-def whole(value: Any, parameter: str, allowed: str, *, least: int = 0, most: int = 2**64 - 1) -> int:
-    """A whole number, of Python or numpy, within bounds."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
-        raise ParameterTypeError(parameter, value, allowed)
-    if not least <= value <= most:
-        raise ParameterError(parameter, value, allowed)
-    return int(value)
-
-
-def flag(value: Any, parameter: str) -> bool:
-    """True or False."""
-    if not isinstance(value, bool | np.bool_):
-        raise ParameterTypeError(parameter, value, "True or False")
-    return bool(value)
-
-
 def address(value: Any, parameter: str = "address") -> int:
     """An address: the geometry decides whether it is one of its own."""
     return whole(value, parameter, "an address: a whole number from 0 to 2^64 - 1")
@@ -51,9 +39,7 @@ def process(value: Any, parameter: str = "process") -> int:
 
 def kind(value: Any, parameter: str = "kind") -> int:
     """The code of a kind of access."""
-    if not isinstance(value, str):
-        raise ParameterTypeError(parameter, value, "'read', 'write' or 'fetch'")
-    return KINDS.index(units.choice(value, parameter, KINDS))
+    return KINDS.index(choice(value, parameter, KINDS))
 
 
 def size(value: Any, parameter: str) -> int:
@@ -80,6 +66,8 @@ def show_size(count: int) -> str:
 def time(value: Any, parameter: str) -> float:
     """A time in nanoseconds."""
     if isinstance(value, str | timedelta):
+        if isinstance(value, str):
+            text(value, parameter, _TIME)
         try:
             return float(nanoseconds(value, parameter))
         except ParameterError as error:
@@ -100,22 +88,46 @@ def service(value: Any, parameter: str) -> dict[str, Any]:
     return {"constant": time(value, parameter)}
 
 
+def row(values: Any, parameter: str, allowed: str) -> NDArray[Any]:
+    """One row of whole numbers that are not negative.
+
+    Of a list that has numbers from 2^63 on among smaller ones numpy makes floating-point numbers, which do not hold
+    them: such lists are taken number by number.
+    """
+    try:
+        found: NDArray[Any] = np.asarray(values)
+        if found.ndim == 1 and found.dtype.kind in "fO" and not isinstance(values, np.ndarray):
+            found = _exact(list(values), parameter, allowed)
+    except (TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, ParameterError | ParameterTypeError):
+            raise
+        raise ParameterTypeError(parameter, values, allowed) from None
+    if found.shape == (0,) and found.dtype.kind == "f":
+        return np.zeros(0, np.uint64)  # what numpy makes of an empty list
+    if found.ndim != 1 or found.dtype.kind not in "iu":
+        raise ParameterTypeError(parameter, values, allowed)
+    if found.dtype.kind == "i" and found.size and found.min() < 0:
+        at = int(np.argmin(found))
+        raise ParameterError(f"{parameter}[{at}]", int(found[at]), allowed)
+    return found
+
+
+def _exact(values: list[Any], parameter: str, allowed: str) -> NDArray[Any]:
+    """Whole numbers of 64 bits, one by one."""
+    for at, value in enumerate(values):
+        whole(value, f"{parameter}[{at}]", allowed)
+    return np.array(values, np.uint64)
+
+
 def integers(values: ArrayLike, parameter: str, dtype: type[np.unsignedinteger[Any]], allowed: str) -> NDArray[Any]:
-    """A column of whole numbers that fit the type."""
-    found = np.asarray(values)
-    if found.ndim != 1:
-        raise ParameterError(parameter, f"{found.ndim} dimensions", "one dimension")
-    if found.size == 0:
-        return np.zeros(0, dtype)
-    if found.dtype.kind not in "ui":
-        raise ParameterTypeError(parameter, found.dtype.name, allowed)
-    if found.dtype != dtype:
-        low, high = int(found.min()), int(found.max())
-        if low < 0 or high > np.iinfo(dtype).max:
-            at = int(np.argmin(found) if low < 0 else np.argmax(found))
-            raise ParameterError(f"{parameter}[{at}]", int(found[at]), allowed)
-        if found.dtype == np.int64 and dtype is np.uint64:
-            found = found.view(np.uint64)
+    """A column of whole numbers that fit the type, without a copy where they are."""
+    found = row(values, parameter, allowed)
+    most = np.iinfo(dtype).max
+    if found.size and np.iinfo(found.dtype).max > most and int(found.max()) > most:
+        at = int(np.argmax(found))
+        raise ParameterError(f"{parameter}[{at}]", int(found[at]), allowed)
+    if found.dtype == np.int64 and dtype is np.uint64:
+        found = found.view(np.uint64)
     return np.ascontiguousarray(found, dtype)
 
 
@@ -124,12 +136,17 @@ def addresses(values: ArrayLike, parameter: str = "addresses") -> NDArray[np.uin
     return integers(values, parameter, np.uint64, "whole numbers from 0 to 2^64 - 1")
 
 
-def kinds(values: ArrayLike | None, length: int, parameter: str = "kinds") -> NDArray[np.uint8] | None:
+def kinds(
+    values: ArrayLike | None, length: int, parameter: str = "kinds", of: str = "addresses"
+) -> NDArray[np.uint8] | None:
     """A column of kinds of access: codes, words, or (of bools) whether each one writes."""
     if values is None:
         return None
     allowed = "0 (read), 1 (write), 2 (fetch), these words, or whether each access writes"
-    found = np.asarray(values)
+    try:
+        found: NDArray[Any] = np.asarray(values)
+    except ValueError:
+        raise ParameterTypeError(parameter, values, allowed) from None
     if found.dtype.kind == "U":
         codes = np.full(found.shape, 255, np.uint8)
         for code, word in enumerate(KINDS):
@@ -140,7 +157,11 @@ def kinds(values: ArrayLike | None, length: int, parameter: str = "kinds") -> ND
         found = codes
     elif found.dtype.kind == "b":
         found = found.view(np.uint8)
-    return same_length(integers(found, parameter, np.uint8, allowed), length, parameter)
+    codes = integers(found, parameter, np.uint8, allowed)
+    if codes.size and codes.max() > 2:
+        at = int(np.argmax(codes > 2))
+        raise ParameterError(f"{parameter}[{at}]", int(codes[at]), allowed)
+    return same_length(codes, length, parameter, of)
 
 
 def processes(values: ArrayLike | None, length: int, parameter: str = "processes") -> NDArray[np.uint32] | None:
@@ -150,8 +171,8 @@ def processes(values: ArrayLike | None, length: int, parameter: str = "processes
     return same_length(integers(values, parameter, np.uint32, "numbers of processes"), length, parameter)
 
 
-def same_length(column: NDArray[Any], length: int, parameter: str) -> NDArray[Any]:
+def same_length(column: NDArray[Any], length: int, parameter: str, of: str = "addresses") -> NDArray[Any]:
     """A column as long as that of the addresses."""
     if len(column) != length:
-        raise ParameterError(parameter, f"{len(column)} of them", f"one for each of the {length} addresses")
+        raise ParameterError(parameter, f"{len(column)} of them", f"one for each of the {length} {of}")
     return column

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, NamedTuple, TypeAlias, overload
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._core import emat_parts, emat_solve, emat_times
-from ..errors import ParameterError, ParameterTypeError
+from ..errors import ParameterTypeError
+from . import _arguments as arguments
 
 __all__ = ["Emat", "EmatParts", "emat"]
 
@@ -177,7 +178,7 @@ class Emat:
         """The average time of an access."""
         given = (h, t, m, n, p, S, dirty_fraction, write_back, h2, t2, cache_hit_rate, cache_time)
         columns, shape = _columns(dict(zip(_DEFAULTS, given, strict=True)))
-        return _shaped(emat_times(_text(form, "form"), columns, _rows(shape)), shape)
+        return _shaped(emat_times(_form(form), columns, _rows(shape)), shape)
 
     def parts(self, *, form: Form = "example", **terms: ArrayLike) -> EmatParts:
         """Where that time goes.
@@ -199,7 +200,7 @@ class Emat:
         EmatParts(tlb=5.0, walk=75.0, data=100.0, fault=0.0)
         """
         columns, shape = _columns(_completed(terms))
-        parts = emat_parts(_text(form, "form"), columns, _rows(shape))
+        parts = emat_parts(_form(form), columns, _rows(shape))
         return EmatParts(*(_shaped(it, shape) for it in parts))
 
     def solve_for(self, term: str, *, target: ArrayLike, form: Form = "example", **terms: ArrayLike) -> float | _Floats:
@@ -233,13 +234,12 @@ class Emat:
         >>> f"one walk in {1 / (1 - p):,.0f}"
         'one walk in 45,714'
         """
-        if _text(term, "term") not in _DEFAULTS:
-            raise ParameterError("term", term, f"one of {', '.join(_DEFAULTS)}")
+        arguments.choice(term, "term", tuple(_DEFAULTS))
         if term in terms:
             raise ParameterTypeError(term, terms[term], problem="is what is asked for, so it cannot be given")
         columns, shape = _columns(_completed(terms | {term: _DEFAULTS[term]}), target)
         wanted = columns.pop()
-        return _shaped(emat_solve(_text(form, "form"), columns, _rows(shape), term, wanted), shape)
+        return _shaped(emat_solve(_form(form), columns, _rows(shape), term, wanted), shape)
 
     def __repr__(self) -> str:
         return "distlab.memory.emat"
@@ -275,7 +275,10 @@ def _columns(terms: dict[str, ArrayLike], *more: ArrayLike) -> tuple[list[_Float
 
 
 def _numbers(name: str, value: ArrayLike) -> _Floats:
-    found: NDArray[Any] = np.asarray(value)
+    try:
+        found: NDArray[Any] = np.asarray(value)
+    except ValueError:
+        raise ParameterTypeError(name, value, "a number or an array of numbers") from None
     if found.dtype.kind not in "iuf":
         raise ParameterTypeError(name, value, "a number or an array of numbers")
     return found.astype(np.float64)
@@ -289,7 +292,5 @@ def _shaped(flat: _Floats, shape: tuple[int, ...]) -> float | _Floats:
     return flat.reshape(shape) if shape else float(flat[0])
 
 
-def _text(value: Any, name: str) -> str:
-    if not isinstance(value, str):
-        raise ParameterTypeError(name, value, "a name")
-    return value
+def _form(value: Any) -> str:
+    return arguments.choice(value, "form", get_args(Form))

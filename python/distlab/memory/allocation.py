@@ -7,7 +7,8 @@ import html
 from typing import Any, Literal, Self, TypeAlias
 
 from .._core import Contiguous, Paged
-from ..errors import ParameterError, ParameterTypeError
+from ..errors import ParameterError
+from . import _arguments as arguments
 
 __all__ = ["ContiguousMemory", "PagedMemory"]
 
@@ -287,17 +288,13 @@ def _empty(units: int) -> list[str | None]:
 
 
 def _units(value: Any, name: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ParameterTypeError(name, value, "a whole number of units")
-    if not 1 <= value < 2**63:
-        raise ParameterError(name, value, "at least 1 unit, below 2**63")
-    return value
+    return arguments.whole(value, name, "a whole number of units, from 1 to 2^63 - 1", least=1, most=2**63 - 1)
 
 
 def _name(value: Any, parameter: str) -> str:
-    if not isinstance(value, str) or not value:
-        raise ParameterTypeError(parameter, value, "a name")
-    return value
+    if not arguments.text(value, parameter, "a name"):
+        raise ParameterError(parameter, value, "a name that is not empty")
+    return str(value)
 
 
 def _strip(extents: list[tuple[int, int, str | None]], size: int, title: str) -> str:

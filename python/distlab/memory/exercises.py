@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import math
 from collections.abc import Callable
@@ -9,7 +10,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
+
 from ..errors import ParameterError, ParameterTypeError
+from . import _arguments as arguments
 from . import paging
 from .access_time import emat
 from .page_table import PageTable
@@ -58,18 +62,14 @@ class Exercise:
 
         Raises
         ------
-        ParameterTypeError
+        ParameterError, ParameterTypeError
             For what is no number.
         """
-        try:
-            given = int(answer, 0) if isinstance(answer, str) else float(answer)
-        except (TypeError, ValueError):
-            try:
-                given = float(answer)
-            except (TypeError, ValueError):
-                raise ParameterTypeError("answer", answer, "a number, or the text of one") from None
+        given = _number(answer)
         if isinstance(self.answer, int):
             return given == self.answer
+        if abs(given) > 1e300:
+            return False  # also integers that no float holds
         return math.isclose(given, self.answer, rel_tol=5e-3 if self.answer > 1 else 5e-4)
 
     def __str__(self) -> str:
@@ -113,10 +113,8 @@ def exercise(kind: Kind, seed: int = 0) -> Exercise:
     >>> found.check(found.answer), found.check(-1)
     (True, False)
     """
-    if kind not in _MAKERS:
-        raise ParameterError("kind", kind, f"one of {', '.join(KINDS)}")
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise ParameterTypeError("seed", seed, "a whole number")
+    arguments.choice(kind, "kind", KINDS)
+    seed = _seed(seed)
     # Text seeds are spread over the whole state, and mean the same on every version of Python.
     question, answer, solution, data = _MAKERS[kind](Random(f"{kind} {seed}"))
     return Exercise(kind, question, answer, solution, seed, data)
@@ -140,12 +138,37 @@ def exercises(count: int, kind: Kind | None = None, seed: int = 0) -> list[Exerc
     >>> [it.kind for it in dl.memory.exercises(4, seed=1)]
     ['translation', 'replacement', 'emat', 'translation']
     """
-    if isinstance(count, bool) or not isinstance(count, int):
-        raise ParameterTypeError("count", count, "a whole number")
-    if not 0 <= count <= 10_000:
-        raise ParameterError("count", count, "a number from 0 to 10,000")
+    count = arguments.whole(count, "count", "a whole number from 0 to 10,000", most=10_000)
+    seed = _seed(seed)
     kinds = KINDS if kind is None else (kind,)
+    if kind is not None:
+        arguments.choice(kind, "kind", KINDS)
     return [exercise(kinds[i % len(kinds)], seed * 10_000 + i) for i in range(count)]
+
+
+def _seed(seed: Any) -> int:
+    if isinstance(seed, bool | np.bool_) or not isinstance(seed, int | np.integer):
+        raise ParameterTypeError("seed", seed, "a whole number")
+    return int(seed)
+
+
+def _number(answer: Any) -> float:
+    """What somebody answered; whole numbers exactly, as far as text and integers go."""
+    allowed = "a number, or the text of one"
+    if isinstance(answer, str):
+        for read in (lambda it: int(it, 0), float):
+            with contextlib.suppress(ValueError):
+                return _not_nan(read(answer), answer, allowed)
+        raise ParameterError("answer", answer, allowed)
+    if isinstance(answer, bool | np.bool_) or not isinstance(answer, int | float | np.integer | np.floating):
+        raise ParameterTypeError("answer", answer, allowed)
+    return _not_nan(answer.item() if isinstance(answer, np.generic) else answer, answer, allowed)
+
+
+def _not_nan(number: float, answer: Any, allowed: str) -> float:
+    if isinstance(number, float) and math.isnan(number):
+        raise ParameterError("answer", answer, allowed)
+    return number
 
 
 _Made: TypeAlias = tuple[str, int | float, str, dict[str, Any]]
@@ -222,8 +245,8 @@ def _replacement(rng: Random) -> _Made:
         # Some locality, and no page twice in a row.
         near = refs[-3:] if rng.random() < 0.35 else range(1, pages + 1)
         refs += [page for page in [rng.choice(list(near))] if page != refs[-1]]
-    options = {"insert_referenced": True} if policy == "clock" else {}
-    found = paging.simulate(refs, frames, policy, outcomes=True, **options)
+    options = {"insert_referenced": True} if policy == "clock" else None
+    found = paging.simulate(refs, frames, policy, outcomes=True, policy_options=options)
     question = (
         f"A process refers to its pages in this order:\n  {', '.join(map(str, refs))}\n"
         f"It has {frames} frames, all free at the beginning. How many page faults are there with {_TAUGHT[policy]}?"

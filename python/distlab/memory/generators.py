@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _core, units
+from .. import _core
 from ..errors import ParameterError, ParameterTypeError
 from . import _arguments as arguments
 
@@ -201,7 +201,7 @@ def matrix(
     >>> generators.matrix(2, 3, order="column").tolist()
     [0, 24, 8, 32, 16, 40]
     """
-    units.choice(order, "order", ("row", "column"))
+    arguments.choice(order, "order", ("row", "column"))
     height, width = _positive(rows, "rows"), _positive(columns, "columns")
     many = _count(height * width * _positive(passes, "passes"), "rows * columns * passes")
     size = _positive(element_size, "element_size")

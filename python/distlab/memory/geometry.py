@@ -92,16 +92,23 @@ class Geometry:
         ``"32-bit"`` has one level, ``"32-bit-two-level"`` is 10/10/12, ``"x86-64"`` 9/9/9/9/12 with canonical
         addresses of 48 bits, ``"x86-64-5-level"`` the same with 57; ``"sv39"`` and ``"sv48"`` are RISC-V's.
         """
+        return cls._named(name, "name")
+
+    @classmethod
+    def _named(cls, name: Any, parameter: str) -> Geometry:
+        allowed = "one of " + ", ".join(repr(it) for it in GEOMETRIES)
         if not isinstance(name, str):
-            raise ParameterTypeError("geometry", name, "a name: " + ", ".join(repr(it) for it in GEOMETRIES))
+            raise ParameterTypeError(parameter, name, f"a Geometry, or {allowed}")
+        if name.lower() not in GEOMETRIES:
+            raise ParameterError(parameter, name, allowed)
         found = cls.__new__(cls)
         found._fill(_core.memory_geometry(name.lower()))
         return found
 
     @classmethod
-    def of(cls, given: Geometry | str) -> Geometry:
-        """``given``, or the geometry of that name."""
-        return given if isinstance(given, Geometry) else cls.preset(given)
+    def of(cls, given: Geometry | str, parameter: str = "given") -> Geometry:
+        """``given``, or the geometry of that name; an error calls it ``parameter``."""
+        return given if isinstance(given, Geometry) else cls._named(given, parameter)
 
     @property
     def page_size(self) -> int:

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _core, units
-from ..errors import MemoryFault, PageFault, ParameterError, ParameterTypeError, ProtectionFault
+from .. import _core
+from ..errors import MemoryFault, PageFault, ParameterError, ParameterTypeError, ProtectionFault, SerializationError
 from ..network import Distribution
 from . import _arguments as arguments
+from . import _policies
 from ._arguments import Time
 from .geometry import Geometry
-from .replayed import OUTCOMES, Counters, Replay, Timetable
+from .replayed import OUTCOMES, Counters, Replay, Timetable, emat_terms
 from .tlb import Tlb, TlbHierarchy, WalkCache
 from .translation import PageTableEntry, Translation
 
@@ -23,7 +24,7 @@ __all__ = ["OUTCOMES", "Counters", "Mmu", "Nested", "Replay", "Swap"]
 
 _SPLIT = TlbHierarchy(data=Tlb(64, 4), instruction=Tlb(64, 4))
 _BACKINGS = ("zero", "disk", "file")
-_LENGTH = "a number of bytes above 0, or text such as '2MiB'"
+_POLICIES = tuple(it for it in _policies.POLICIES if it != "opt")
 
 
 @dataclass(frozen=True)
@@ -35,24 +36,25 @@ class Swap:
     slots : int, optional
         How many pages fit; None: all that come. :class:`distlab.OutOfMemory` is raised when a dirty page must
         leave and no slot is free.
-    write_back : float, str, timedelta or Distribution
+    write_back_time : float, str, timedelta or Distribution
         What it takes to write a dirty victim back, before the page that replaces it is read: nanoseconds as a
-        number, text with a unit, or a distribution. 0: the system cleans pages in time.
+        number, text with a unit, or a distribution. 0: the system cleans pages in time. (The ``write_back`` of
+        :func:`emat` is the same as a multiple of ``S``.)
 
     Examples
     --------
     >>> import distlab as dl
-    >>> dl.memory.Swap(slots=1000, write_back="8ms")
-    Swap(slots=1000, write_back='8ms')
+    >>> dl.memory.Swap(slots=1000, write_back_time="8ms")
+    Swap(slots=1000, write_back_time='8ms')
     """
 
     slots: int | None = None
-    write_back: Time | Distribution = 0.0
+    write_back_time: Time | Distribution = 0.0
 
     def __post_init__(self) -> None:
         if self.slots is not None:
             arguments.whole(self.slots, "slots", "a whole number from 0 to 2^32 - 2, or None", most=2**32 - 2)
-        arguments.service(self.write_back, "write_back")
+        arguments.service(self.write_back_time, "write_back_time")
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,13 @@ class Nested:
     tlb: Tlb | None = None
 
     def __post_init__(self) -> None:
-        Geometry.of(self.geometry)
+        Geometry.of(self.geometry, "geometry")
         if self.tlb is not None and not isinstance(self.tlb, Tlb):
             raise ParameterTypeError("tlb", self.tlb, "a Tlb, or None")
+        if self.tlb is not None and self.tlb.sizes is not None:
+            raise ParameterError(
+                "tlb", self.tlb, "a Tlb without sizes: it holds pages of the guest's memory of any size"
+            )
 
     def _to_data(self) -> dict[str, Any]:
         tlb = None if self.tlb is None else self.tlb._shape()
@@ -103,7 +109,7 @@ class Mmu:
 
     - ``t + m`` if the TLB knows the page;
     - ``t + n*m + m`` if it does not, with ``n`` levels of tables;
-    - ``t + n*m + S + m`` if the page is on disk, and ``write_back`` more if its victim is dirty.
+    - ``t + n*m + S + m`` if the page is on disk, and ``write_back_time`` more if its victim is dirty.
 
     Parameters
     ----------
@@ -198,42 +204,10 @@ class Mmu:
         nested: Nested | Geometry | str | None = None,
         seed: int = 0,
     ) -> None:
-        self.geometry = Geometry.of(getattr(geometry, "geometry", geometry))
-        swap = Swap() if swap is None else swap
-        if not isinstance(swap, Swap):
-            raise ParameterTypeError("swap", swap, "a Swap, or None")
-        if frames is not None:
-            frames = arguments.whole(frames, "frames", "from 1 to 2^28, or None", least=1, most=2**28)
-        if not isinstance(policy, str):
-            raise ParameterTypeError("policy", policy, "the name of a replacement policy")
-        tlbs, cache = TlbHierarchy.of(tlb), WalkCache.of(walk_cache)
-        no_tlb = {"data": [], "instruction": [], "second": [], "tagged": True}
-        host = nested if nested is None or isinstance(nested, Nested) else Nested(nested)
-        config = {
-            "geometry": self.geometry.to_data(),
-            "processes": arguments.whole(processes, "processes", "a whole number above 0", least=1, most=2**31),
-            "frames": frames,
-            "policy": policy,
-            "policy_options": _options(policy_options),
-            "tlb": no_tlb if tlbs is None else tlbs.to_data(self.geometry),
-            "walk_cache": [] if cache is None else cache.to_data(self.geometry),
-            "swap_slots": swap.slots,
-            "demand": None if demand is None else units.choice(demand, "demand", ("disk", "zero")),
-            "nested": None if host is None else host._to_data(),
-            "times": {
-                "tlb": arguments.time(t, "t"),
-                "second_tlb": arguments.time(t2, "t2"),
-                "memory": arguments.time(m, "m"),
-                "fault": arguments.service(S, "S"),
-                "write_back": arguments.service(swap.write_back, "write_back"),
-                "minor_fault": arguments.time(minor_fault, "minor_fault"),
-                "walk_cache": arguments.time(walk_cache_time, "walk_cache_time"),
-                "context_switch": arguments.time(context_switch, "context_switch"),
-            },
-            "seed": arguments.whole(seed, "seed", "a whole number from 0 to 2^64 - 1"),
-        }
-        self._text = f"{self.geometry}, {'all the' if frames is None else f'{frames:,}'} frames, {policy}"
-        self._core = _core.Mmu(config)
+        given = {name: value for name, value in locals().items() if name not in ("self", "geometry")}
+        self.geometry = Geometry.of(getattr(geometry, "geometry", geometry), "geometry")
+        self._config = configuration(self.geometry, **given)
+        self._core = _core.Mmu(self._config)
 
     # Accesses
 
@@ -284,7 +258,7 @@ class Mmu:
         data = self._core.translate(process, arguments.address(address), code, supervisor)
         found = Translation._from_data(data, str(self.geometry))
         if found.denial is not None:
-            raise _fault(found.denial, found.virtual_address, process, kind, found, None)
+            raise refusal(found.denial, found.virtual_address, process, kind, found, None)
         return found
 
     def replay(
@@ -353,7 +327,7 @@ class Mmu:
         column = arguments.addresses(getattr(addresses, "addresses", addresses))
         kinds = arguments.kinds(kinds, len(column))
         owners = arguments.processes(processes, len(column))
-        lenient = units.choice(on_fault, "on_fault", ("raise", "count")) == "count"
+        lenient = arguments.choice(on_fault, "on_fault", ("raise", "count")) == "count"
         flags = (arguments.flag(it, name) for it, name in ((outcomes, "outcomes"), (latencies, "latencies")))
         supervisor = arguments.flag(supervisor, "supervisor")
         data, codes, times = self._core.replay(column, kinds, owners, supervisor, lenient, *flags)
@@ -361,7 +335,7 @@ class Mmu:
             at, reason = data["stopped"]
             process = self.current_process if owners is None else int(owners[at])
             kind = arguments.KINDS[0 if kinds is None else int(np.asarray(kinds)[at])]
-            raise _fault(reason, int(column[at]), process, kind, None, at)
+            raise refusal(reason, int(column[at]), process, kind, None, at)
         return Replay(Counters(**data["counters"]), data["time_ns"], codes, times)
 
     def schedule(
@@ -391,6 +365,13 @@ class Mmu:
         Timetable
             Total time, utilisation of the processor, and how each process fared.
 
+        Raises
+        ------
+        ProtectionFault, PageFault
+            At the first access that is refused: ``process`` and ``position`` say which.
+        ParameterError, ParameterTypeError
+            If a job is not what it should be; the parameter names process and row: ``jobs[0][17]``.
+
         Notes
         -----
         Processes take turns in the order in which they became ready. The device does one transfer after the
@@ -416,12 +397,53 @@ class Mmu:
             addresses: Any = getattr(job, "addresses", job)
             if isinstance(job, tuple) and len(job) == 2 and not isinstance(job[0], int):
                 addresses, kinds = job
-            column = arguments.addresses(list(addresses) if isinstance(addresses, range) else addresses, name)
-            columns.append((number, column, arguments.kinds(kinds, len(column), f"{name} kinds")))
+            column = arguments.addresses(addresses, name)
+            columns.append((number, column, arguments.kinds(kinds, len(column), f"{name}.kinds")))
         length = float("inf") if quantum is None else arguments.time(quantum, "quantum")
         most = arguments.whole(turns, "turns", "a whole number, 0 or more", most=2**31)
         data = self._core.schedule(columns, length, arguments.flag(dma, "dma"), most)
-        return Timetable._from_data(data, list(jobs))
+        if data["stopped"] is not None:
+            process, at, reason = data["stopped"]
+            _, addresses, codes = next(it for it in columns if it[0] == process)
+            kind = arguments.KINDS[0 if codes is None else int(codes[at])]
+            raise refusal(reason, int(addresses[at]), process, kind, None, at)
+        return Timetable._from_data(data["timetable"], [number for number, *_ in columns])
+
+    def emat_terms(self, replay: Replay) -> dict[str, float]:
+        """The terms with which :func:`emat` gives what a replay of this machine took on average.
+
+        Parameters
+        ----------
+        replay : Replay
+            Of this machine, with no access refused.
+
+        Returns
+        -------
+        dict of str to float
+            ``h``, ``p``, ``h2`` and ``dirty_fraction`` as they were counted, the machine's times, for ``n`` the mean
+            references of a walk and for ``S`` the mean service of a page fault, minor or major; ``write_back`` is the
+            swap device's time as a multiple of that.
+
+        Raises
+        ------
+        ParameterError
+            If there were no accesses, some were refused, or something took time for which :func:`emat` has no term:
+            context switches, looks into a walk cache, first writes after a fork behind two levels of TLB.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> mmu = dl.memory.Mmu(frames=2, m=100, S="1us", swap=dl.memory.Swap(write_back_time="2us"))
+        >>> replay = mmu.replay([0x1000, 0x2000, 0x3000, 0x3008], kinds=["write", "read", "read", "read"])
+        >>> terms = mmu.emat_terms(replay)
+        >>> terms["h"], round(terms["dirty_fraction"], 3), terms["write_back"]
+        (0.25, 0.333, 2.0)
+        >>> abs(dl.memory.emat(**terms) / replay.emat_ns - 1) < 1e-12
+        True
+        """
+        if not isinstance(replay, Replay):
+            raise ParameterTypeError("replay", replay, "a Replay")
+        return emat_terms(replay.counters, self._config["times"])
 
     # Address spaces
 
@@ -625,7 +647,9 @@ class Mmu:
         start = arguments.address(address)
         count = self.geometry.page_size if length is None else arguments.size(length, "length")
         there = start if at is None else arguments.address(at, "at")
-        allowed = None if rights is None else _rights(*rights)
+        if rights is not None and (not isinstance(rights, tuple | list) or len(rights) != 3):
+            raise ParameterTypeError("rights", rights, "three truth values: writable, user, executable")
+        allowed = None if rights is None else _rights(*rights, names=("rights[0]", "rights[1]", "rights[2]"))
         self._core.share((self._process(process), start, count), (arguments.process(to, "to"), there), allowed)
 
     def entry(self, address: int, *, process: int | None = None) -> PageTableEntry | None:
@@ -647,6 +671,8 @@ class Mmu:
         """
         at = None if address is None else arguments.address(address)
         owner = None if process is None else arguments.process(process)
+        if arguments.flag(keep_global, "keep_global") and (at is not None or owner is not None):
+            raise ParameterError("keep_global", keep_global, "False, unless everything is invalidated")
         return self._core.invalidate(owner, at, arguments.flag(keep_global, "keep_global"))
 
     # What there is
@@ -686,7 +712,39 @@ class Mmu:
         return dict(self._core.usage())
 
     def __repr__(self) -> str:
-        return f"<Mmu {self._text}, {len(self.processes)} processes, {self.counters.accesses:,} accesses>"
+        frames, policy = self._config["frames"], self._config["policy"]
+        memory = "all the frames" if frames is None else f"{frames:,} frames"
+        counts = f"{len(self.processes)} processes, {self.counters.accesses:,} accesses"
+        return f"<Mmu {self.geometry}, {memory}, {policy}, {counts}>"
+
+    def copy(self) -> Mmu:
+        """The same machine once more, in the state in which it is: what happens to one does not happen to the other.
+
+        Notes
+        -----
+        Linear in what there is: tables, frames, entries of TLBs.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> mmu = dl.memory.Mmu(frames=4)
+        >>> _ = mmu.translate(0x1000)
+        >>> other = mmu.copy()
+        >>> other.translate(0x1008).outcome, mmu.counters.accesses, other.counters.accesses
+        ('tlb-hit', 1, 2)
+        """
+        made = object.__new__(type(self))
+        made.geometry, made._config, made._core = self.geometry, self._config, self._core.copy()
+        return made
+
+    def __copy__(self) -> Mmu:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Mmu:
+        return self.copy()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise SerializationError("mmu", self, problem="cannot be pickled: its state has no form as data; see copy()")
 
     def _process(self, process: int | None) -> int:
         return self._core.current() if process is None else arguments.process(process)
@@ -716,26 +774,74 @@ class Mmu:
             "rights": {"writable": writable, "user": user, "executable": executable},
             "global_": arguments.flag(global_, "global_"),
             "shared": arguments.flag(shared, "shared"),
-            "backing": units.choice(backing, "backing", _BACKINGS),
+            "backing": arguments.choice(backing, "backing", _BACKINGS),
             "page_size": size,
         }
 
 
-def _options(given: Mapping[str, Any] | None) -> dict[str, Any]:
-    if given is not None and not isinstance(given, Mapping):
-        raise ParameterTypeError("policy_options", given, "a mapping from names of options to values, or None")
-    return dict(given or {})
+def configuration(
+    geometry: Geometry,
+    *,
+    frames: Any,
+    policy: Any,
+    policy_options: Any,
+    tlb: Any,
+    walk_cache: Any,
+    swap: Any,
+    processes: Any,
+    demand: Any,
+    nested: Any,
+    seed: Any,
+    **times: Any,
+) -> dict[str, Any]:
+    """What an MMU is made of, in the form in which the core takes it; the arguments are those of :class:`Mmu`."""
+    swap = Swap() if swap is None else swap
+    if not isinstance(swap, Swap):
+        raise ParameterTypeError("swap", swap, "a Swap, or None")
+    if frames is not None:
+        frames = arguments.whole(frames, "frames", "from 1 to 2^28, or None", least=1, most=2**28)
+    if isinstance(policy, str) and policy == "opt":
+        raise ParameterError("policy", policy, f"one of {', '.join(_POLICIES)} (opt would need to know the future)")
+    tlbs, cache = TlbHierarchy.of(tlb), WalkCache.of(walk_cache)
+    no_tlb = {"data": [], "instruction": [], "second": [], "tagged": True}
+    if nested is not None and not isinstance(nested, Nested):
+        nested = Nested(Geometry.of(nested, "nested"))
+    return {
+        "geometry": geometry.to_data(),
+        "processes": arguments.whole(processes, "processes", "from 1 to 65,536", least=1, most=2**16),
+        "frames": frames,
+        "policy": _policies.policy(policy, known=_POLICIES),
+        "policy_options": _policies.options(policy_options, [policy]),
+        "tlb": no_tlb if tlbs is None else tlbs.to_data(geometry),
+        "walk_cache": [] if cache is None else cache.to_data(geometry),
+        "swap_slots": swap.slots,
+        "demand": None if demand is None else arguments.choice(demand, "demand", ("disk", "zero")),
+        "nested": None if nested is None else nested._to_data(),
+        "times": {
+            "tlb": arguments.time(times["t"], "t"),
+            "second_tlb": arguments.time(times["t2"], "t2"),
+            "memory": arguments.time(times["m"], "m"),
+            "fault": arguments.service(times["S"], "S"),
+            "write_back": arguments.service(swap.write_back_time, "write_back_time"),
+            "minor_fault": arguments.time(times["minor_fault"], "minor_fault"),
+            "walk_cache": arguments.time(times["walk_cache_time"], "walk_cache_time"),
+            "context_switch": arguments.time(times["context_switch"], "context_switch"),
+        },
+        "seed": arguments.whole(seed, "seed", "a whole number from 0 to 2^64 - 1"),
+    }
 
 
-def _rights(writable: bool, user: bool, executable: bool) -> tuple[bool, bool, bool]:
+def _rights(
+    writable: bool, user: bool, executable: bool, names: tuple[str, str, str] = ("writable", "user", "executable")
+) -> tuple[bool, bool, bool]:
     given = (writable, user, executable)
-    names = ("writable", "user", "executable")
     writable, user, executable = (arguments.flag(it, name) for it, name in zip(given, names, strict=True))
     return writable, user, executable
 
 
-def _fault(
+def refusal(
     reason: str, address: int, process: int, kind: str, translation: Translation | None, at: int | None
 ) -> MemoryFault:
+    """The exception for an access that is refused."""
     kind_of = PageFault if reason == "unmapped" else ProtectionFault
     return kind_of(reason, address, process, kind, translation, at)

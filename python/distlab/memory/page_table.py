@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from ..errors import SerializationError
 from .geometry import Geometry
 from .mmu import Mmu
 from .translation import PageTableEntry, Translation
@@ -69,10 +71,10 @@ class PageTable:
         return found
 
     @classmethod
-    def of(cls, geometry: Geometry) -> PageTable:
-        """An empty table of that geometry."""
+    def of(cls, geometry: Geometry | str) -> PageTable:
+        """An empty table of that geometry, or of the one of that name."""
         found = cls.__new__(cls)
-        found._begin(Geometry.of(geometry))
+        found._begin(Geometry.of(geometry, "geometry"))
         return found
 
     @property
@@ -178,6 +180,21 @@ class PageTable:
             If the rights of the page do not allow it, or the address is not canonical.
         """
         return self._mmu.translate(address, kind, supervisor=supervisor)
+
+    def copy(self) -> PageTable:
+        """The same table once more: what is mapped in one is not mapped in the other."""
+        made = object.__new__(type(self))
+        made.geometry, made._mmu = self.geometry, self._mmu.copy()
+        return made
+
+    def __copy__(self) -> PageTable:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> PageTable:
+        return self.copy()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise SerializationError("table", self, problem="cannot be pickled: its state has no form as data; see copy()")
 
     def __repr__(self) -> str:
         counts = "+".join(str(it) for it in self.tables)

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import html
-import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -20,6 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
 from ..errors import ParameterError, ParameterTypeError
+from . import _arguments as arguments
+from . import _policies
+from ._policies import POLICIES
 
 __all__ = [
     "OUTCOMES",
@@ -35,19 +37,11 @@ __all__ = [
     "stack_distances",
 ]
 
-POLICIES = ("fifo", "lru", "mru", "clock", "lfu", "random", "opt", "arc", "2q", "s3-fifo", "sieve")
-"""The names of all policies."""
-
 OUTCOMES = ("hit", "filled", "replaced", "wrote back")
 """What the codes of :attr:`Simulation.outcomes` mean."""
 
 _Pages: TypeAlias = NDArray[np.uint64]
 
-_OPTIONS: dict[str, tuple[str, ...]] = {
-    "clock": ("insert_referenced",),
-    "2q": ("in_ratio", "out_ratio"),
-    "s3-fifo": ("small_ratio", "ghost_ratio", "move_to_main", "fill_main"),
-}
 _SHOWN = 60
 
 
@@ -210,10 +204,7 @@ class Series(_Equal):
     @property
     def miss_ratio(self) -> NDArray[np.float64]:
         """The share of references that fault; nan if there are none."""
-        references = (self.hits + self.faults).astype(np.float64)
-        ratio = np.full(len(references), np.nan)
-        np.divide(self.faults, references, out=ratio, where=references > 0)
-        return ratio
+        return _ratio(self.faults, self.hits + self.faults)
 
     def columns(self) -> dict[str, Any]:
         """One row for each number of frames, as columns that pandas and polars take."""
@@ -237,11 +228,11 @@ def simulate(
     frames: int,
     policy: str = "lru",
     *,
-    writes: ArrayLike | None = None,
+    kinds: ArrayLike | None = None,
     page_bits: int = 0,
     outcomes: bool | None = None,
+    policy_options: Mapping[str, Any] | None = None,
     seed: int = 0,
-    **options: Any,
 ) -> Simulation: ...
 @overload
 def simulate(
@@ -249,22 +240,22 @@ def simulate(
     frames: Sequence[int] | NDArray[np.integer[Any]],
     policy: str = "lru",
     *,
-    writes: ArrayLike | None = None,
+    kinds: ArrayLike | None = None,
     page_bits: int = 0,
     outcomes: bool | None = None,
+    policy_options: Mapping[str, Any] | None = None,
     seed: int = 0,
-    **options: Any,
 ) -> Series: ...
 def simulate(
     refs: ArrayLike,
     frames: int | Sequence[int] | NDArray[np.integer[Any]],
     policy: str = "lru",
     *,
-    writes: ArrayLike | None = None,
+    kinds: ArrayLike | None = None,
     page_bits: int = 0,
     outcomes: bool | None = None,
+    policy_options: Mapping[str, Any] | None = None,
     seed: int = 0,
-    **options: Any,
 ) -> Simulation | Series:
     """Replay a reference string through frames that are free at the beginning.
 
@@ -278,28 +269,29 @@ def simulate(
         Who leaves when a frame is needed:
 
         - ``"fifo"``: who came first; ``"lru"``: who was not used for longest; ``"mru"``: who was used last;
-        - ``"clock"``: second chance. ``insert_referenced=True``: a page counts as used when it comes in, as in
-          textbooks; False (default): it does not, as in libCacheSim;
+        - ``"clock"``: second chance. Option ``insert_referenced``: True, a page counts as used when it comes in, as in
+          textbooks; False (default), it does not, as in libCacheSim;
         - ``"lfu"``: who was used least often since it came; of equals, who became so first;
         - ``"random"``: anybody, by ``seed``;
         - ``"opt"``: who is used again last (Belady 1966);
         - ``"arc"`` (Megiddo and Modha 2003);
-        - ``"2q"`` (Johnson and Shasha 1994): ``in_ratio=0.25``, ``out_ratio=0.5``;
-        - ``"s3-fifo"`` (Yang et al. 2023): ``small_ratio=0.1``, ``ghost_ratio=0.9``, ``move_to_main=2``;
-          ``fill_main=True``: until somebody has to leave, new pages that the small queue has no room for go to the main
-          one, as in libCacheSim since December 2024; False: they stay in the small one, as in the paper;
+        - ``"2q"`` (Johnson and Shasha 1994), with the options ``in_ratio`` (0.25) and ``out_ratio`` (0.5);
+        - ``"s3-fifo"`` (Yang et al. 2023), with ``small_ratio`` (0.1), ``ghost_ratio`` (0.9), ``move_to_main`` (2) and
+          ``fill_main``: True (default), until somebody has to leave, new pages that the small queue has no room for go
+          to the main one, as in libCacheSim since December 2024; False, they stay in the small one, as in the paper;
         - ``"sieve"`` (Zhang et al. 2024).
-    writes : array_like of bool, optional
-        Which references write. A victim that was written to since it came is written back.
+    kinds : array_like, optional
+        Of each reference 0 or ``"read"``, 1 or ``"write"``, 2 or ``"fetch"``; bools say whether it writes. None: all
+        read. A victim that was written to since it came is written back.
     page_bits : int
         How many low bits of ``refs`` to drop: 12 for addresses and pages of 4 KiB.
     outcomes : bool, optional
         Whether to keep what each reference met; without, for at most 10,000 references. Never kept for several numbers
         of frames.
+    policy_options : mapping, optional
+        What can be set, by name, as above; only what the policy has.
     seed : int
         For ``"random"``.
-    **options
-        As above; only those of the policy.
 
     Returns
     -------
@@ -309,7 +301,7 @@ def simulate(
     Raises
     ------
     ParameterError
-        For no frames, unknown policies and options, negative pages, writes of another length.
+        For no frames, unknown policies and options, negative pages, kinds of another length.
     ParameterTypeError
         For references that are no whole numbers.
 
@@ -322,23 +314,24 @@ def simulate(
     Examples
     --------
     >>> from distlab.memory import paging
-    >>> found = paging.simulate([0, 2, 1], frames=2, writes=[True, False, False])
+    >>> found = paging.simulate([0, 2, 1], frames=2, kinds=["write", "read", "read"])
     >>> found.faults, found.write_backs
     (3, 1)
     >>> found.steps()[-1]
     Step(page=1, outcome='wrote back', victim=0, frames=(1, 2))
     """
     pages, bits = _references(refs), _bits(page_bits)
-    written = None if writes is None else _writes(writes, len(pages))
-    settings = _options(options, [_policy(policy)], seed)
-    if np.ndim(frames) > 0:
-        if outcomes:
+    written = _writes(kinds, len(pages))
+    settings = _settings(policy_options, [_policies.policy(policy)], seed)
+    wanted = None if outcomes is None else arguments.flag(outcomes, "outcomes")
+    if isinstance(frames, Sequence | np.ndarray) and not isinstance(frames, str | bytes) and np.ndim(frames) > 0:
+        if wanted:
             raise ParameterError("outcomes", outcomes, "False for several numbers of frames")
         sizes = _sizes(frames)
         columns_of_all = _core.paging_compare(pages, bits, written, [policy], sizes.tolist(), settings)
         return Series(policy, sizes, *columns_of_all)
     count = _frames(frames)
-    details = len(pages) <= 10_000 if outcomes is None else bool(outcomes)
+    details = len(pages) <= 10_000 if wanted is None else wanted
     counts = _core.paging_simulate(pages, bits, written, policy, count, settings, details)
     hits, faults, evictions, write_backs, columns = counts
     codes, victims = columns if columns is not None else (None, None)
@@ -367,8 +360,8 @@ class Comparison(_Equal):
 
     @property
     def miss_ratio(self) -> NDArray[np.float64]:
-        """The share of references that fault, in the shape of ``faults``."""
-        return self.faults / max(self.references, 1)
+        """The share of references that fault, in the shape of ``faults``; nan if there are none."""
+        return _ratio(self.faults, self.references)
 
     def __getitem__(self, policy: str) -> NDArray[np.uint64]:
         if policy not in self.policies:
@@ -403,16 +396,16 @@ def compare(
     frames: Sequence[int] | NDArray[np.integer[Any]],
     policies: Sequence[str] = POLICIES,
     *,
-    writes: ArrayLike | None = None,
+    kinds: ArrayLike | None = None,
     page_bits: int = 0,
+    policy_options: Mapping[str, Any] | None = None,
     seed: int = 0,
-    **options: Any,
 ) -> Comparison:
     """The faults of policies with numbers of frames, worked out on all cores.
 
     Parameters
     ----------
-    refs, writes, page_bits, seed, **options
+    refs, kinds, page_bits, policy_options, seed
         As for :func:`simulate`; an option concerns the policies that have it.
     frames : sequence of int
         Numbers of frames.
@@ -431,12 +424,12 @@ def compare(
     [[9, 10], [10, 8], [7, 6]]
     """
     pages = _references(refs)
-    written = None if writes is None else _writes(writes, len(pages))
+    written = _writes(kinds, len(pages))
     sizes = _sizes(frames)
-    if isinstance(policies, str) or not isinstance(policies, Sequence) or not policies:
+    if isinstance(policies, str | bytes) or not isinstance(policies, Sequence) or not policies:
         raise ParameterTypeError("policies", policies, "a sequence of names of policies")
-    names = [_policy(it, "policies") for it in policies]
-    settings = _options(options, names, seed)
+    names = [_policies.policy(it, "policies") for it in policies]
+    settings = _settings(policy_options, names, seed)
     columns = _core.paging_compare(pages, _bits(page_bits), written, names, sizes.tolist(), settings)
     _, faults, evictions, write_backs = (it.reshape(len(names), len(sizes)) for it in columns)
     return Comparison(tuple(names), sizes, faults, len(pages), evictions, write_backs)
@@ -463,7 +456,7 @@ class Curve(_Equal):
     @property
     def miss_ratio(self) -> NDArray[np.float64]:
         """The share of references that fault."""
-        return self.faults / max(self.references, 1)
+        return _ratio(self.faults, self.references)
 
     @property
     def pages(self) -> int:
@@ -472,20 +465,17 @@ class Curve(_Equal):
 
     def misses(self, frames: ArrayLike) -> Any:
         """How many references fault with so many frames; with none, all do."""
-        sizes = np.asarray(frames)
-        if sizes.dtype.kind not in "iu":
-            raise ParameterTypeError("frames", frames, "numbers of frames, from 0 up")
-        if (sizes < 0).any():
-            raise ParameterError("frames", int(sizes.min()), "numbers of frames, from 0 up")
+        allowed = "a number of frames from 0 up, or a row of them"
         all_of_them = np.concatenate([np.asarray([self.references], np.uint64), self.faults])
-        found = all_of_them[np.minimum(sizes, self.pages)]
-        return int(found) if sizes.ndim == 0 else found
+        if isinstance(frames, int | np.integer):
+            return int(all_of_them[min(arguments.whole(frames, "frames", allowed, most=2**63 - 1), self.pages)])
+        sizes = arguments.row(frames, "frames", allowed)
+        return all_of_them[np.minimum(sizes, self.pages).astype(np.int64)]
 
     def frames_for(self, miss_ratio: float) -> int | None:
         """The fewest frames with which at most this share of references faults; None: no number does."""
-        if not 0 <= miss_ratio <= 1:
-            raise ParameterError("miss_ratio", miss_ratio, "a share from 0 to 1")
-        enough = np.flatnonzero(self.miss_ratio <= miss_ratio)
+        share = arguments.real(miss_ratio, "miss_ratio", "a share from 0 to 1", most=1)
+        enough = np.flatnonzero(self.miss_ratio <= share)
         return int(self.frames[enough[0]]) if len(enough) else None
 
     def plot(self, ax: Any = None, **options: Any) -> Any:
@@ -551,95 +541,37 @@ def stack_distances(refs: ArrayLike, *, page_bits: int = 0) -> NDArray[np.uint32
     return _core.paging_distances(_references(refs), _bits(page_bits))
 
 
-def _row(values: Any, parameter: str, allowed: str) -> NDArray[Any]:
-    """One row of whole numbers; lists of numbers that no type of numpy's holds all of, too."""
-    try:
-        found: NDArray[Any] = np.asarray(values)
-        if found.ndim == 1 and found.dtype.kind in "fO" and not isinstance(values, np.ndarray):
-            whole = [operator.index(it) for it in values]
-            least, most = min(whole, default=0), max(whole, default=0)
-            if least < 0 or most >= 2**64:
-                raise ParameterError(parameter, least if least < 0 else most, "whole numbers from 0 to 2**64 - 1")
-            found = np.asarray(whole, np.uint64)
-    except ParameterError:
-        raise
-    except (TypeError, ValueError, OverflowError):
-        raise ParameterTypeError(parameter, values, allowed) from None
-    if found.ndim != 1 or found.dtype.kind not in "iu":
-        raise ParameterTypeError(parameter, values, allowed)
-    return found
+def _ratio(faults: NDArray[np.uint64], references: Any) -> NDArray[np.float64]:
+    """A share of references; nan where there are none, and so nothing to share."""
+    ratio = np.full(faults.shape, np.nan)
+    np.divide(faults, references, out=ratio, where=np.greater(references, 0))
+    return ratio
 
 
 def _references(refs: ArrayLike) -> _Pages:
-    """Pages as contiguous 64-bit numbers, without a copy where they are."""
-    if isinstance(refs, np.ndarray) and refs.ndim == 1 and not refs.size and refs.dtype == np.float64:
-        return np.empty(0, np.uint64)  # what numpy makes of an empty list
-    found = _row(refs, "refs", "one row of whole numbers")
-    if found.dtype.kind == "i" and found.size and (least := found.min()) < 0:
-        raise ParameterError("refs", int(least), "pages or addresses from 0 up")
-    if found.dtype == np.int64 and found.flags.c_contiguous:
-        return found.view(np.uint64)
-    return np.ascontiguousarray(found, np.uint64)
+    return arguments.integers(refs, "refs", np.uint64, "one row of whole numbers from 0 to 2^64 - 1")
 
 
-def _writes(writes: ArrayLike, references: int) -> NDArray[np.bool_]:
-    try:
-        found: NDArray[Any] = np.asarray(writes)
-    except ValueError:
-        raise ParameterTypeError("writes", writes, "a row of truth values") from None
-    if found.dtype != np.bool_ and not (found.size == 0 and references == 0):
-        raise ParameterTypeError("writes", writes, "a row of truth values")
-    if found.shape != (references,):
-        raise ParameterError("writes", found.shape, f"a value for each of the {references} references")
-    return np.ascontiguousarray(found, np.bool_)
+def _writes(kinds: ArrayLike | None, references: int) -> NDArray[np.bool_] | None:
+    codes = arguments.kinds(kinds, references, of="references")
+    return None if codes is None else np.equal(codes, arguments.KINDS.index("write"))
 
 
 def _sizes(frames: Any) -> NDArray[np.int64]:
-    found = _row(frames, "frames", "a number of frames, or a sequence of them")
+    found = arguments.row(frames, "frames", "numbers of frames from 1 to 2^63 - 1")
     if not found.size:
         raise ParameterError("frames", frames, "one number of frames at least")
     return np.asarray([_frames(it) for it in found.tolist()], np.int64)
 
 
-def _whole(value: Any, parameter: str, least: int, most: int, allowed: str) -> int:
-    if isinstance(value, bool | np.bool_):
-        raise ParameterTypeError(parameter, value, allowed)
-    try:
-        found = operator.index(value)
-    except TypeError:
-        raise ParameterTypeError(parameter, value, allowed) from None
-    if not least <= found <= most:
-        raise ParameterError(parameter, found, allowed)
-    return found
-
-
 def _frames(value: Any) -> int:
-    return _whole(value, "frames", 1, 2**63 - 1, "a number of frames from 1 to 2**63 - 1")
+    return arguments.whole(value, "frames", "a number of frames from 1 to 2^63 - 1", least=1, most=2**63 - 1)
 
 
 def _bits(value: Any) -> int:
-    return _whole(value, "page_bits", 0, 63, "a number of bits from 0 to 63")
+    return arguments.whole(value, "page_bits", "a number of bits from 0 to 63", most=63)
 
 
-def _policy(value: Any, parameter: str = "policy") -> str:
-    if not isinstance(value, str) or value not in POLICIES:
-        raise ParameterError(parameter, value, f"one of {', '.join(POLICIES)}")
-    return value
-
-
-def _options(options: Mapping[str, Any], policies: Sequence[str], seed: Any) -> dict[str, Any]:
-    """What is set, where one of the policies has it."""
-    have = [name for policy in policies for name in _OPTIONS.get(policy, ())]
-    for name, value in options.items():
-        if name not in have:
-            what = f"can be set are {', '.join(have)}" if have else "nothing can be set"
-            raise ParameterError(name, value, f"left out: of {', '.join(policies)} {what}")
-        if name in ("insert_referenced", "fill_main"):
-            if not isinstance(value, bool):
-                raise ParameterTypeError(name, value, "True or False")
-        elif name == "move_to_main":
-            _whole(value, name, 1, 255, "a number of uses from 1 to 255")
-        elif isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-            raise ParameterTypeError(name, value, "a share of the frames")
-    settings = {name: value.item() if isinstance(value, np.generic) else value for name, value in options.items()}
-    return {"seed": _whole(seed, "seed", 0, 2**64 - 1, "a whole number from 0 to 2**64 - 1"), **settings}
+def _settings(policy_options: Any, policies: Sequence[str], seed: Any) -> dict[str, Any]:
+    seed = arguments.whole(seed, "seed", "a whole number from 0 to 2^64 - 1")
+    return {"seed": seed, **_policies.options(policy_options, policies)}

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .. import units
 from ..errors import ParameterError, ParameterTypeError
 from . import _arguments as arguments
 from .geometry import Geometry
@@ -47,21 +46,24 @@ class Tlb:
     sizes: tuple[int | str, ...] | None = None
 
     def __post_init__(self) -> None:
-        arguments.whole(self.entries, "entries", _ENTRIES, least=1, most=2**20)
-        if self.associativity > 2**15:
-            raise ParameterError("ways", self.associativity, "at most 2^15")
+        # Numpy's integers become Python's, which know how many bits they have.
+        entries = arguments.whole(self.entries, "entries", _ENTRIES, least=1, most=2**20)
+        object.__setattr__(self, "entries", entries)
         allowed = "a divisor of entries that makes the number of sets a power of two"
         if self.ways is not None:
-            ways = arguments.whole(self.ways, "ways", allowed, least=1, most=self.entries)
-            if self.entries % ways or (self.entries // ways).bit_count() != 1:
-                raise ParameterError("ways", self.ways, f"{allowed} ({self.entries} entries)")
-        units.choice(self.policy, "policy", _POLICIES)
+            ways = arguments.whole(self.ways, "ways", allowed, least=1, most=entries)
+            object.__setattr__(self, "ways", ways)
+            if entries % ways or (entries // ways).bit_count() != 1:
+                raise ParameterError("ways", ways, f"{allowed} ({entries} entries)")
+        if self.associativity > 2**15:
+            raise ParameterError("ways", self.associativity, "at most 2^15")
+        arguments.choice(self.policy, "policy", _POLICIES)
         if self.policy == "tree-plru" and ((self.ways or self.entries).bit_count() != 1 or self.associativity > 64):
             raise ParameterError("ways", self.associativity, "a power of two up to 64, with policy 'tree-plru'")
         if self.sizes is not None:
             if isinstance(self.sizes, str | int):
                 object.__setattr__(self, "sizes", (self.sizes,))
-            if not isinstance(self.sizes, Sequence) or not self.sizes:
+            if not isinstance(self.sizes, Sequence) or isinstance(self.sizes, bytes | bytearray) or not self.sizes:
                 raise ParameterTypeError("sizes", self.sizes, "sizes of pages")
             object.__setattr__(self, "sizes", tuple(self.sizes))
             for size in self.sizes:
@@ -133,7 +135,10 @@ class TlbHierarchy:
         if self.data is None:
             raise ParameterError("data", None, "a Tlb: there is no hierarchy without a first level for data")
         for name in ("data", "instruction", "second"):
-            _parts(getattr(self, name), name)
+            if isinstance(level := getattr(self, name), Sequence):
+                object.__setattr__(self, name, tuple(_parts(level, name)))
+            else:
+                _parts(level, name)
 
     @classmethod
     def preset(cls, name: str) -> TlbHierarchy:
@@ -144,7 +149,7 @@ class TlbHierarchy:
         DTLB 64, 4 ways; for 2 MiB 8 and 32 entries; second level 1,536 entries of 12 ways for both sizes; 1 GiB
         4 and 16 entries).
         """
-        return TLBS[units.choice(name, "tlb", tuple(TLBS))]
+        return TLBS[arguments.choice(name, "name", tuple(TLBS))]
 
     @classmethod
     def of(cls, given: TlbHierarchy | Tlb | str | None) -> TlbHierarchy | None:
@@ -154,7 +159,7 @@ class TlbHierarchy:
         if isinstance(given, Tlb):
             return cls(given)
         if isinstance(given, str):
-            return cls.preset(given)
+            return TLBS[arguments.choice(given, "tlb", tuple(TLBS))]
         allowed = "a Tlb, a TlbHierarchy, one of the names " + ", ".join(repr(it) for it in TLBS) + ", or None"
         raise ParameterTypeError("tlb", given, allowed)
 
@@ -167,8 +172,15 @@ class TlbHierarchy:
 
 def _parts(level: Level, name: str) -> Sequence[Tlb]:
     parts = () if level is None else (level,) if isinstance(level, Tlb) else level
-    if not isinstance(parts, Sequence) or not all(isinstance(it, Tlb) for it in parts):
-        raise ParameterTypeError(name, level, "a Tlb, or a sequence of them with different sizes of pages")
+    allowed = "a Tlb, or a sequence of them with different sizes of pages"
+    if (
+        not isinstance(parts, Sequence)
+        or isinstance(parts, str | bytes)
+        or not all(isinstance(it, Tlb) for it in parts)
+    ):
+        raise ParameterTypeError(name, level, allowed)
+    if level is not None and not parts:
+        raise ParameterError(name, level, f"{allowed}; one at least")
     return parts
 
 
@@ -182,7 +194,7 @@ class WalkCache:
     ----------
     levels : Tlb or sequence of (Tlb or None)
         The shape of the cache of each level above the last, the root's first; None: that level has none. A
-        single one is used for every level.
+        single one is used for every level. Without ``sizes``: what is cached are tables.
 
     Examples
     --------
@@ -194,11 +206,15 @@ class WalkCache:
     levels: Tlb | Sequence[Tlb | None]
 
     def __post_init__(self) -> None:
-        if isinstance(self.levels, Tlb):
-            return
-        if not isinstance(self.levels, Sequence) or not all(it is None or isinstance(it, Tlb) for it in self.levels):
+        given = (self.levels,) if isinstance(self.levels, Tlb) else self.levels
+        known = isinstance(given, Sequence) and not isinstance(given, str | bytes)
+        if not known or not all(it is None or isinstance(it, Tlb) for it in given):
             raise ParameterTypeError("levels", self.levels, "a Tlb, or one (or None) for each level above the last")
-        object.__setattr__(self, "levels", tuple(self.levels))
+        for tlb in given:
+            if tlb is not None and tlb.sizes is not None:
+                raise ParameterError("levels", tlb, "a Tlb without sizes: a walk cache holds tables, not pages")
+        if not isinstance(self.levels, Tlb):
+            object.__setattr__(self, "levels", tuple(self.levels))
 
     @classmethod
     def preset(cls, name: str) -> WalkCache:
@@ -207,7 +223,7 @@ class WalkCache:
         ``"champsim"`` is ChampSim's default: 1 set of 2 ways for the root's level of five, 1 of 4 and 2 of 4 below,
         and 4 of 8 for the tables of the last level; with fewer levels those nearest to the leaf.
         """
-        return WALK_CACHES[units.choice(name, "walk_cache", tuple(WALK_CACHES))]
+        return WALK_CACHES[arguments.choice(name, "name", tuple(WALK_CACHES))]
 
     @classmethod
     def of(cls, given: WalkCache | Tlb | str | None) -> WalkCache | None:
@@ -217,7 +233,7 @@ class WalkCache:
         if isinstance(given, Tlb):
             return cls(given)
         if isinstance(given, str):
-            return cls.preset(given)
+            return WALK_CACHES[arguments.choice(given, "walk_cache", tuple(WALK_CACHES))]
         allowed = "a WalkCache, a Tlb, one of the names " + ", ".join(repr(it) for it in WALK_CACHES) + ", or None"
         raise ParameterTypeError("walk_cache", given, allowed)
 

@@ -22,7 +22,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _core, units
+from .. import _core
 from ..errors import ParameterError, ParameterTypeError
 from . import _arguments as arguments
 
@@ -108,9 +108,7 @@ class MemoryTrace:
         codes = arguments.kinds(kinds, count)
         if codes is None:
             codes = np.zeros(count, np.uint8)
-        elif count and codes.max() > 2:
-            at = int(np.argmax(codes > 2))
-            raise ParameterError(f"kinds[{at}]", int(codes[at]), "0 (read), 1 (write) or 2 (fetch)")
+        skipped = arguments.whole(skipped, "skipped", "a whole number, 0 or more")
         columns = {"addresses": starts, "kinds": codes, "sizes": _small(sizes, count, "sizes", 1)}
         for name, value in (*columns.items(), ("skipped", skipped)):
             object.__setattr__(self, name, value)
@@ -561,8 +559,8 @@ def _requests(columns: tuple[Any, Any, Any, Any]) -> RequestTrace:
 
 
 def _lackey(path: TracePath, page_bits: int | None, modify: str, fetches: bool, malformed: str) -> _core.TraceReader:
-    units.choice(modify, "modify", ("both", "write"))
-    units.choice(malformed, "malformed", ("error", "skip"))
+    arguments.choice(modify, "modify", ("both", "write"))
+    arguments.choice(malformed, "malformed", ("error", "skip"))
     return _core.TraceReader.lackey(path, _bits(page_bits), modify, malformed, arguments.flag(fetches, "fetches"))
 
 
@@ -577,13 +575,16 @@ def _csv(
     page_bits: int | None,
 ) -> _core.TraceReader:
     for name, column in (("address", address), ("kind", kind), ("size", size)):
-        if not isinstance(column, str) and not (column is None and name != "address"):
-            arguments.whole(column, name, "the name of a column, or its number from 0 on", most=2**32)
+        allowed = "the name of a column, or its number from 0 on"
+        if isinstance(column, str):
+            arguments.text(column, name, allowed)
+        elif column is not None or name == "address":
+            arguments.whole(column, name, allowed, most=2**32)
     if not isinstance(delimiter, str):
         raise ParameterTypeError("delimiter", delimiter, "one ASCII character")
     if len(delimiter) != 1 or not delimiter.isascii():
         raise ParameterError("delimiter", delimiter, "one ASCII character")
-    if base is not None and base not in (10, 16):
+    if base is not None and arguments.whole(base, "base", "10, 16 or None") not in (10, 16):
         raise ParameterError("base", base, "10, 16 or None")
     head = None if header is None else arguments.flag(header, "header")
     told = "" if base is None else str(base)
@@ -612,8 +613,14 @@ def _pieces(reader: _core.TraceReader, chunk: int) -> Iterator[MemoryTrace]:
 
 
 def _packing(path: Any, compression: str | None, level: int | None) -> tuple[str, int]:
+    if not isinstance(path, str | os.PathLike):
+        raise ParameterTypeError("path", path, "a path")
     suffix = os.path.splitext(os.fspath(path))[1]
-    name = _SUFFIXES.get(suffix, "none") if compression is None else units.choice(compression, "compression", _PACKINGS)
+    name = (
+        _SUFFIXES.get(suffix, "none")
+        if compression is None
+        else arguments.choice(compression, "compression", _PACKINGS)
+    )
     least, most, usual = {"none": (0, 0, 0), "gzip": (0, 9, 6), "zstd": (1, 22, 3)}[name]
     if level is None:
         return name, usual
@@ -625,6 +632,8 @@ def _rows(rows: Any) -> Any:
     if isinstance(rows, slice):
         return rows
     found = np.asarray(rows)
+    if isinstance(rows, list) and not rows:
+        return found.astype(np.int64)
     if found.ndim != 1 or found.dtype.kind not in "biu":
         raise ParameterTypeError("rows", rows, "a slice, a mask, or a list of numbers")
     return found
@@ -639,12 +648,15 @@ def _small(values: ArrayLike | None, count: int, parameter: str, usual: int) -> 
 
 
 def _signed(values: ArrayLike, count: int, parameter: str) -> NDArray[np.int64]:
-    column = np.asarray(values)
-    allowed = "whole numbers of requests, or -1"
+    allowed = "whole numbers of requests below 2^63, or -1"
+    try:
+        column: NDArray[Any] = np.asarray(values)
+    except ValueError:
+        raise ParameterTypeError(parameter, values, allowed) from None
     if column.ndim != 1 or (column.size and column.dtype.kind not in "iu"):
         raise ParameterTypeError(parameter, values, allowed)
     if column.dtype == np.uint64 and column.size and column.max() >= 2**63:
-        raise ParameterError(parameter, int(column.max()), allowed)
+        raise ParameterError(f"{parameter}[{int(np.argmax(column))}]", int(column.max()), allowed)
     return arguments.same_length(np.ascontiguousarray(column, np.int64), count, parameter)
 
 

@@ -15,8 +15,8 @@ matplotlib is imported by the first call that draws: ``pip install 'distlab[plot
 - :func:`ring`, :func:`ring_change`, :func:`vnode_balance`, :func:`comparison`: where keys are, and how evenly;
 - :func:`merkle_descent`: how two Merkle trees were compared;
 - :func:`dynamo_efficiency`: Dynamo's strategies of placement, against published results;
-- :func:`miss_ratio_curves`, :func:`tlb_reach`, :func:`emat_surface`, :func:`reference_pattern`, :func:`page_walk`:
-  memory, from the pages of a program to the time of an access;
+- :func:`miss_ratio_curves`, :func:`tlb_reach`, :func:`emat_surface`, :func:`reference_pattern`, :func:`page_walk`,
+  :func:`mmu_comparison`, :func:`timetable`: memory, from the pages of a program to the time of an access;
 - :func:`election_figure`: how long a cluster is without a leader, against published results.
 """
 
@@ -28,8 +28,10 @@ from ._exploration import TooManyStates, behavior, exploration, state_graph
 from ._hashing import comparison, dynamo_efficiency, merkle_descent, ring, ring_change, vnode_balance
 from ._history import history_intervals, ladder, transaction_cycle, verdict
 from ._load import latency_cdf, latency_series, throughput
+from ._machines import mmu_comparison
 from ._memory import emat_surface, miss_ratio_curves, reference_pattern, tlb_reach
 from ._page_walk import page_walk
+from ._schedule import timetable
 from ._spacetime import TooManyArrows, spacetime
 from ._style import MissingExtra
 from ._timeline import timeline
@@ -54,6 +56,7 @@ __all__ = [
     "latency_series",
     "merkle_descent",
     "miss_ratio_curves",
+    "mmu_comparison",
     "page_walk",
     "reference_pattern",
     "ring",
@@ -63,6 +66,7 @@ __all__ = [
     "state_graph",
     "throughput",
     "timeline",
+    "timetable",
     "tlb_reach",
     "transaction_cycle",
     "verdict",

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .._arguments import text, whole
 from ..errors import ParameterError, ParameterTypeError
+from ..hashing._keys import kept
+from . import _given as given
 from . import _style as style
 
 if TYPE_CHECKING:
@@ -73,9 +76,19 @@ def ring(
     >>> len(ax.patches)
     4
     """
+    from ..hashing import HashRing
+
+    given.an(HashRing, ring, "ring")
+    if before is not None:
+        given.an(HashRing, before, "before")
+        if ring.bits != before.bits:
+            raise ParameterError("before", before, f"a ring of as many bits: {ring.bits}")
+    dots = None if keys is None else list(kept(keys))
+    owners = [] if dots is None else ring.lookup_many(dots).tolist()
+    title = given.words(title, "title")
+    ax = given.axes(ax, (3.6, 3.6))
     from matplotlib.patches import Wedge
 
-    ax = style.axes(ax, (3.6, 3.6))
     ax.set(aspect="equal", xlim=(-1.45, 1.45), ylim=(-1.45, 1.45))
     ax.axis("off")
     everybody = {*(before.nodes if before is not None else ()), *ring.nodes}
@@ -94,8 +107,8 @@ def ring(
         _former(ax, ring, before, colours)
     if len(ring.positions) <= 16:
         _positions(ax, ring)
-    if keys is not None:
-        _dots(ax, ring, list(keys), colours)
+    if dots is not None:
+        _dots(ax, ring, dots, [colours[ring.nodes[it]] for it in owners])
     if not named:
         _names(ax, [name for name in known if name in ring], colours)
     if title:
@@ -106,18 +119,18 @@ def ring(
 def ring_change(
     before: HashRing,
     after: HashRing,
-    axes: Sequence[Axes] | None = None,
+    ax: Axes | None = None,
     *,
     keys: Iterable[Any] | None = None,
     titles: tuple[str, str] = ("before", "after"),
-) -> tuple[Axes, Axes]:
+) -> Axes:
     """Two rings side by side: before and after a server joined or left.
 
     Parameters
     ----------
     before, after : HashRing
         The two.
-    axes : sequence of two matplotlib.axes.Axes, optional
+    ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure otherwise.
     keys : iterable of keys, optional
         Drawn in both.
@@ -126,8 +139,9 @@ def ring_change(
 
     Returns
     -------
-    tuple of two matplotlib.axes.Axes
-        The arcs that changed hands have their former owner's colour outside, in the second.
+    matplotlib.axes.Axes
+        ``ax``, or the new one; its ``child_axes`` are the two rings. The arcs that changed hands have their former
+        owner's colour outside, in the second.
 
     Examples
     --------
@@ -135,19 +149,28 @@ def ring_change(
     >>> before = dl.hashing.HashRing(list("ABCD"), vnodes=4)
     >>> after = before.copy()
     >>> after.remove("B")
-    >>> left, right = dl.plot.ring_change(before, after)
+    >>> left, right = dl.plot.ring_change(before, after).child_axes
     >>> len(right.patches) > len(after.ranges())
     True
     """
-    if axes is None:
-        figure = style.pyplot().subplots(1, 2, figsize=(6.8, 3.5), layout="constrained")
-        left, right = figure[1]
-    else:
-        left, right = axes
-    kept = None if keys is None else list(keys)
-    ring(before, left, keys=kept, title=titles[0])
-    ring(after, right, keys=kept, before=before, title=titles[1])
-    return left, right
+    from ..hashing import HashRing
+
+    for name, it in (("before", before), ("after", after)):
+        given.an(HashRing, it, name)
+    if before.bits != after.bits:
+        raise ParameterError("after", after, f"a ring of as many bits as the other: {before.bits}")
+    if not isinstance(titles, tuple | list) or len(titles) != 2:
+        raise ParameterTypeError("titles", titles, "two titles")
+    for at, title in enumerate(titles):
+        text(title, f"titles[{at}]", "text")
+    dots = None if keys is None else list(kept(keys))
+    if dots is not None:
+        before.lookup_many(dots)
+    ax = given.axes(ax, (6.8, 3.5))
+    left, right = given.panels(ax, 2, gap=0.0)
+    ring(before, left, keys=dots, title=titles[0])
+    ring(after, right, keys=dots, before=before, title=titles[1])
+    return ax
 
 
 def _arcs(ring: HashRing) -> list[tuple[float, float, str]]:
@@ -171,8 +194,6 @@ def _at(turn: float, radius: float) -> tuple[float, float]:
 def _former(ax: Axes, ring: HashRing, before: HashRing, colours: Mapping[str, Any]) -> None:
     from matplotlib.patches import Wedge
 
-    if ring.bits != before.bits:
-        raise ParameterError("before", before, f"a ring of as many bits: {ring.bits}")
     new, old = _arcs(ring), _arcs(before)
     cuts = sorted({turn % 1 for start, stop, _ in (*new, *old) for turn in (start, stop)} | {0.0, 1.0})
     for start, stop in pairwise(cuts):
@@ -198,12 +219,10 @@ def _positions(ax: Axes, ring: HashRing) -> None:
         ax.text(x, y if y > -1 else y - 0.06, text, ha=sides[0], va=sides[1], fontsize=style.SMALL - 1)
 
 
-def _dots(ax: Axes, ring: HashRing, keys: list[Any], colours: Mapping[str, Any]) -> None:
+def _dots(ax: Axes, ring: HashRing, keys: list[Any], faces: list[Any]) -> None:
     turns = np.array([ring.position(key) / 2**ring.bits for key in keys])
-    owners = [ring.nodes[it] for it in ring.lookup_many(keys)]
     angle = 2 * np.pi * turns
     size = 22 if len(keys) <= 60 else 6
-    faces = [colours[it] for it in owners]
     ax.scatter(0.7 * np.sin(angle), 0.7 * np.cos(angle), s=size, c=faces, linewidths=0.4, edgecolors="white", zorder=3)
 
 
@@ -250,14 +269,11 @@ def vnode_balance(
     >>> dl.plot.vnode_balance(shares).get_xlabel()
     'virtual nodes per server'
     """
-    if not shares:
-        raise ParameterError("shares", shares, "at least one number of virtual nodes")
-    ax = style.axes(ax, (5.2, 3.4))
-    tables = {int(v): np.atleast_2d(np.asarray(it, np.float64)) for v, it in sorted(shares.items())}
-    nodes = {it.shape[1] for it in tables.values()}
-    if len(nodes) != 1 or min(nodes) < 2:
-        raise ParameterError("shares", nodes, "rings of equally many servers, two at least")
-    n = nodes.pop()
+    tables, n = _tables(shares)
+    label = given.words(label, "label")
+    if seed is not None:
+        whole(seed, "seed", "a whole number, or None")
+    ax = given.axes(ax, (5.2, 3.4))
     grid = np.geomspace(min(tables), max(tables), 200) if len(tables) > 1 else np.array([*tables], np.float64)
     law = np.sqrt((n - 1) / (n * grid + 1))
     spread = _spread_of_spread(grid, n)
@@ -286,6 +302,25 @@ def vnode_balance(
     rings = max(len(it) for it in tables.values())
     style.caption(ax, f"{n} servers", f"{rings} rings each", style.seed_text(seed))
     return ax
+
+
+def _tables(shares: Any) -> tuple[dict[int, _Floats], int]:
+    """The parts of the ring by number of virtual nodes, and how many servers there are."""
+    if not isinstance(shares, Mapping):
+        raise ParameterTypeError("shares", shares, "a mapping of numbers of virtual nodes to parts of rings")
+    if not shares:
+        raise ParameterError("shares", shares, "at least one number of virtual nodes")
+    tables = {}
+    for v, parts in shares.items():
+        place = f"shares[{v!r}]"
+        count = whole(v, place, "a positive number of virtual nodes", least=1)
+        tables[count] = np.atleast_2d(given.numbers(parts, place, "parts of the ring, a row a ring"))
+        if tables[count].ndim != 2 or not tables[count].size or not np.isfinite(tables[count]).all():
+            raise ParameterError(place, tables[count].shape, "finite parts of the ring, a row a ring")
+    nodes = {it.shape[1] for it in tables.values()}
+    if len(nodes) != 1 or min(nodes) < 2:
+        raise ParameterError("shares", nodes, "rings of equally many servers, two at least")
+    return dict(sorted(tables.items())), nodes.pop()
 
 
 def _spread_of_spread(v: _Floats, n: int) -> _Floats:
@@ -334,7 +369,10 @@ def dynamo_efficiency(figure: DynamoFigure, ax: Axes | None = None) -> Axes:
     >>> len(ax.get_lines()) >= 3
     True
     """
-    ax = style.axes(ax, (6.0, 3.5))
+    from ..hashing import DynamoFigure
+
+    given.an(DynamoFigure, figure, "figure")
+    ax = given.axes(ax, (6.0, 3.5))
     names = {
         1: "1: T random tokens, ranges between them",
         2: f"2: T random tokens, Q = {figure.partitions} equal ranges",
@@ -379,36 +417,36 @@ def _caption_above(ax: Axes, *parts: str | None) -> None:
     style.write(ax, text, (1, 1), (0, 4), "axes fraction", ha="right", va="bottom", color=style.GREY)
 
 
-def comparison(found: Comparison, axes: Sequence[Axes] | None = None) -> tuple[Axes, ...]:
+def comparison(found: Comparison, ax: Axes | None = None) -> Axes:
     """Placements side by side: balance, movement, cost of a look-up, memory.
 
     Parameters
     ----------
     found : Comparison
         From :func:`distlab.hashing.compare`.
-    axes : sequence of four matplotlib.axes.Axes, optional
+    ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure otherwise.
 
     Returns
     -------
-    tuple of four matplotlib.axes.Axes
-        The names of the placements are on the first. Movement in vain is vermillion; the line is what has to move.
+    matplotlib.axes.Axes
+        ``ax``, or the new one; its ``child_axes`` are the four panels. The names of the placements are on the first.
+        Movement in vain is vermillion; the line is what has to move.
 
     Examples
     --------
     >>> import distlab as dl
-    >>> axes = dl.plot.comparison(dl.hashing.compare(10, 5_000, ["ring", "jump", "modulo"], repeats=1))
-    >>> [ax.get_title() for ax in axes]
+    >>> ax = dl.plot.comparison(dl.hashing.compare(10, 5_000, ["ring", "jump", "modulo"], repeats=1))
+    >>> [panel.get_title() for panel in ax.child_axes]
     ['fullest / mean', 'moved when one joins', 'ns per look-up', 'memory (bytes)']
     """
-    if axes is None:
-        height = 0.9 + 0.28 * len(found.scheme)
-        axes = style.pyplot().subplots(1, 4, figsize=(9.4, height), layout="constrained", sharey=True)[1]
-    if len(axes) != 4:
-        raise ParameterError("axes", axes, "four axes")
+    from ..hashing import Comparison
+
+    given.an(Comparison, found, "found")
+    ax = given.axes(ax, (9.4, 0.9 + 0.28 * len(found.scheme)))
     rows = np.arange(len(found.scheme))
     bars: dict[str, Any] = {"height": 0.66, "color": style.BLUE, "linewidth": 0}
-    balance, movement, cost, memory = (style.axes(ax) for ax in axes)
+    panels = balance, movement, cost, memory = given.panels(ax, 4)
     balance.barh(rows, found.max_over_mean - 1, left=1, **bars)
     balance.set(title="fullest / mean", xlim=(1, None))
     movement.barh(rows, 100 * found.join_moved, **bars)
@@ -422,14 +460,14 @@ def comparison(found: Comparison, axes: Sequence[Axes] | None = None) -> tuple[A
     _log_axis(cost.xaxis, 1, "")
     memory.barh(rows, found.size_bytes, **bars)
     memory.set(title="memory (bytes)", xscale="log")
-    for ax in (balance, movement, cost, memory):
-        ax.set_yticks(rows, found.scheme)
-        ax.tick_params(axis="y", length=0, labelleft=ax is balance)
-        ax.title.set_fontsize(style.SMALL + 2)
-        ax.grid(axis="x", color="0.92")
-        ax.set_ylim(len(rows) - 0.4, -0.6)
+    for panel in panels:
+        panel.set_yticks(rows, found.scheme)
+        panel.tick_params(axis="y", length=0, labelleft=panel is balance)
+        panel.title.set_fontsize(style.SMALL + 2)
+        panel.grid(axis="x", color="0.92")
+        panel.set_ylim(len(rows) - 0.4, -0.6)
     style.caption(memory, f"{found.nodes} servers", f"{found.keys:,} keys")
-    return balance, movement, cost, memory
+    return ax
 
 
 #: Trees of at most so many leaves are drawn whole, others only where they were compared.
@@ -481,10 +519,15 @@ def merkle_descent(
     >>> ax.get_legend() is not None
     True
     """
-    from ..hashing import MerkleTree
+    from ..hashing import MerkleTree, TreeDiff
 
-    if tree is not None and not isinstance(tree, MerkleTree):
-        raise ParameterTypeError("tree", tree, "a MerkleTree")
+    given.an(TreeDiff, diff, "diff")
+    if tree is not None:
+        given.an(MerkleTree, tree, "tree")
+        if tree.depth != diff.depth:
+            raise ParameterError("tree", tree, f"one of the two trees, of {2**diff.depth} leaves")
+    digits = whole(digits, "digits", "a positive number of digits", least=1)
+    title = given.words(title, "title")
     if len(diff.level) > _MOST:
         raise ParameterError("diff", diff, f"at most {_MOST} nodes compared; {len(diff.level)} are too many to see")
     compared = {
@@ -495,7 +538,7 @@ def merkle_descent(
     places = _layout(compared, diff.depth, is_whole)
     slots = 1 + max(x for x, _ in places.values())
     high = 0.62 if diff.depth < 6 else 0.36
-    ax = style.axes(ax, (min(max(3.2, (0.62 if slots < 20 else 0.26) * slots), 12), 1.0 + high * (diff.depth + 1)))
+    ax = given.axes(ax, (min(max(3.2, (0.62 if slots < 20 else 0.26) * slots), 12), 1.0 + high * (diff.depth + 1)))
     ax.axis("off")
     _edges(ax, places, compared)
     named = tree if tree is not None and slots <= 20 else None

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._arguments import flag, text, whole
 from ..errors import ParameterError, ParameterTypeError
+from ..memory import _arguments as arguments
+from . import _given as given
 from . import _style as style
 
 if TYPE_CHECKING:
@@ -70,8 +73,10 @@ def miss_ratio_curves(
     >>> [line.get_label() for line in ax.lines]
     ['LRU', 'OPT']
     """
-    ax = style.axes(ax)
-    for name, (frames, ratios) in _curves(data).items():
+    curves = _curves(data)
+    logarithmic, title = flag(logarithmic, "logarithmic"), given.words(title, "title")
+    ax = given.axes(ax)
+    for name, (frames, ratios) in curves.items():
         colour, line = _POLICIES.get(name, (None, "-"))
         few: dict[str, Any] = {"marker": "o", "markersize": 3} if len(frames) <= 24 else {}
         step = "default" if few else "steps-post"
@@ -99,11 +104,13 @@ def _curves(data: Any) -> dict[str, tuple[_Floats, _Floats]]:
         return {"lru": (data.frames.astype(np.float64), data.miss_ratio)}
     if not isinstance(data, Mapping):
         raise ParameterTypeError("data", data, "a Comparison, a Curve, or a mapping of names to (frames, ratios)")
+    if not data:
+        raise ParameterError("data", data, "one line at least")
     found = {}
     for name, pair in data.items():
         if not isinstance(pair, tuple | list) or len(pair) != 2:
             raise ParameterTypeError(f"data[{name!r}]", pair, "a pair of frames and miss ratios")
-        frames, ratios = (np.asarray(it, np.float64) for it in pair)
+        frames, ratios = (given.numbers(it, f"data[{name!r}]", "rows of numbers") for it in pair)
         if frames.shape != ratios.shape or frames.ndim != 1:
             raise ParameterError(f"data[{name!r}]", (frames.shape, ratios.shape), "two rows of one length")
         found[str(name)] = (frames, ratios)
@@ -147,12 +154,24 @@ def tlb_reach(
     >>> [line.get_label() for line in ax.lines[:2]]
     ['pages of 4 KiB', 'pages of 2 MiB']
     """
-    sizes = np.asarray(entries, np.float64)
-    ax = style.axes(ax)
-    for number, (page_size, ratios) in enumerate(miss_ratios.items()):
-        values = np.asarray(ratios, np.float64)
-        if values.shape != sizes.shape:
-            raise ParameterError(f"miss_ratios[{page_size}]", values.shape, f"a value for each of {len(sizes)} TLBs")
+    sizes = arguments.row(entries, "entries", "a row of sizes of TLBs").astype(np.float64)
+    if not sizes.size:
+        raise ParameterError("entries", entries, "one size at least")
+    if not isinstance(miss_ratios, Mapping):
+        raise ParameterTypeError("miss_ratios", miss_ratios, "a mapping of sizes of pages to misses")
+    if not miss_ratios:
+        raise ParameterError("miss_ratios", miss_ratios, "one size of pages at least")
+    lines = {}
+    for page_size, ratios in miss_ratios.items():
+        place = f"miss_ratios[{page_size!r}]"
+        count = whole(page_size, place, "misses by the size of a page in bytes", least=1)
+        lines[count] = given.numbers(ratios, place, "a row of shares of accesses")
+        if lines[count].shape != sizes.shape:
+            raise ParameterError(place, lines[count].shape, f"a value for each of {len(sizes)} TLBs")
+    if footprint is not None:
+        footprint = whole(footprint, "footprint", "a positive number of bytes, or None", least=1)
+    ax = given.axes(ax)
+    for number, (page_size, values) in enumerate(lines.items()):
         colour = style.PALETTE[number % len(style.PALETTE)]
         label = f"pages of {size_text(page_size)}"
         ax.plot(sizes * page_size, values, "o-", color=colour, markersize=3, linewidth=1.4, label=label)
@@ -210,21 +229,29 @@ def emat_surface(
     from matplotlib.colors import LogNorm, Normalize
     from matplotlib.ticker import LogLocator, MaxNLocator
 
-    columns, rows, surface = (np.asarray(it, np.float64) for it in (x, y, times))
+    named = {"x": x, "y": y, "times": times}
+    columns, rows, surface = (given.numbers(it, name, "an array of numbers") for name, it in named.items())
+    for name, it in (("xlabel", xlabel), ("ylabel", ylabel), ("unit", unit)):
+        text(it, name, "text")
     if columns.ndim != 1 or rows.ndim != 1 or surface.shape != (len(rows), len(columns)):
         raise ParameterError("times", surface.shape, f"the shape ({rows.size}, {columns.size}) of y and x")
     if min(len(rows), len(columns)) < 2:
         raise ParameterError("times", surface.shape, "at least two values of each term")
+    if not all(np.isfinite(it).all() for it in (columns, rows, surface)):
+        raise ParameterError("times", times, "finite times of finite terms")
     least, most = float(surface.min()), float(surface.max())
     wide = least > 0 and most / least > 10
     norm = LogNorm(least, most) if wide else Normalize(least, most)
-    if levels is None or isinstance(levels, int):
-        count = 8 if levels is None else levels
+    if levels is None or isinstance(levels, int | np.integer):
+        count = 8 if levels is None else whole(levels, "levels", "how many lines, or at which times", least=1, most=99)
         finder = LogLocator(subs=(1.0, 2.0, 5.0), numticks=30) if wide else MaxNLocator(count)
         lines = [it for it in finder.tick_values(least, most) if least < it < most]
     else:
-        lines = sorted(float(it) for it in levels)
-    ax = style.axes(ax, (5.2, 3.6))
+        chosen = given.numbers(levels, "levels", "how many lines, or at which times")
+        if chosen.ndim != 1 or not np.isfinite(chosen).all():
+            raise ParameterError("levels", levels, "how many lines, or a row of finite times")
+        lines = np.unique(chosen).tolist()
+    ax = given.axes(ax, (5.2, 3.6))
     mesh = ax.pcolormesh(columns, rows, surface, cmap="YlGnBu", norm=norm, shading="gouraud", rasterized=True)
     drawn = ax.contour(columns, rows, surface, levels=lines, colors="black", linewidths=0.7) if lines else None
     if drawn is not None:
@@ -269,22 +296,23 @@ def reference_pattern(
     >>> ax.get_ylabel()
     'page (256 of 4 KiB)'
     """
-    addresses: NDArray[Any] = np.asarray(getattr(trace, "addresses", trace))
-    if addresses.ndim != 1 or addresses.dtype.kind not in "iu":
-        raise ParameterTypeError("trace", trace, "a trace, or a row of addresses")
+    column = getattr(trace, "addresses", trace)
+    addresses = arguments.integers(column, "trace", np.uint64, "a trace, or a row of addresses")
     if not len(addresses):
         raise ParameterError("trace", 0, "at least one address")
+    page_bits = whole(page_bits, "page_bits", "a whole number from 0 to 63", most=63)
+    title = given.words(title, "title")
     kinds = getattr(trace, "kinds", None)
     length, columns = len(addresses), min(_CELLS[0], len(addresses))
     column = np.arange(length) * columns // length
-    numbers = addresses >> page_bits
+    numbers = addresses >> np.uint64(page_bits)
     codes = np.zeros(length, np.uint8) if kinds is None else np.asarray(kinds)
     # Most accesses go where the last one went, and look the same.
     new = np.ones(length, np.bool_)
     new[1:] = (numbers[1:] != numbers[:-1]) | (codes[1:] != codes[:-1]) | (column[1:] != column[:-1])
     pages, rows = np.unique(numbers[new], return_inverse=True)
     column, codes = column[new], codes[new]
-    ax = style.axes(ax, (6.4, 3.6))
+    ax = given.axes(ax, (6.4, 3.6))
     groups = [("data", codes == 0)] if kinds is None else _by_kind(codes)
     for (label, chosen), colour in zip(groups, (style.BLUE, style.VERMILLION, style.GREEN), strict=False):
         cells = np.unique(column[chosen] * len(pages) + rows[chosen])

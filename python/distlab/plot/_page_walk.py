@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from . import _given as given
 from . import _style as style
 
 if TYPE_CHECKING:
@@ -34,8 +35,11 @@ def page_walk(translation: Any, ax: Axes | None = None) -> Axes:
     >>> ax.get_title(loc="left")
     'read 0x401678 → 0x345678'
     """
+    from ..memory import Translation
+
+    given.an(Translation, translation, "translation")
     count = max(len(translation.indices), 1)
-    ax = style.axes(ax, size=(max(6.4, 1.75 * (count + 1) + 0.6), 3.9))
+    ax = given.axes(ax, (max(6.4, 1.75 * (count + 1) + 0.6), 3.9))
     ax.set_axis_off()
     width = 1.6
     columns = [width * at for at in range(count + 1)]

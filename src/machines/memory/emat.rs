@@ -194,6 +194,19 @@ impl Emat {
         h * hit + (1.0 - h) * (h2 * (looked + data) + (1.0 - h2) * walked)
     }
 
+    /// The same, refused where it is too large for a number: by the name of the term that is the largest.
+    pub fn finite_time(&self, form: Form) -> Result<f64, Invalid> {
+        match self.time(form) {
+            time if time.is_finite() => Ok(time),
+            _ => {
+                let largest = |a: Term, b: Term| if self.get(b) > self.get(a) { b } else { a };
+                let term = Term::ALL.into_iter().filter(|it| !it.is_rate()).fold(Term::TlbTime, largest);
+                let allowed = "so small that the access time is a finite number";
+                Err(Invalid::new(term.name(), self.get(term), allowed))
+            }
+        }
+    }
+
     /// What comes behind two TLBs that did not know the page.
     fn walked(&self, form: Form, p: f64, walk: f64, data: f64, fault: f64) -> f64 {
         match form {
@@ -244,6 +257,9 @@ impl Emat {
         let (none, one) = (at(0.0), at(1.0));
         let slope = one - none;
         let value = (target - none) / slope;
+        if !none.is_finite() || !one.is_finite() {
+            return Err(Unsolvable::Overflow { term: term.name() });
+        }
         if slope == 0.0 || !value.is_finite() {
             return Err(Unsolvable::Indifferent { term: term.name(), time: none });
         }
@@ -272,6 +288,12 @@ pub enum Unsolvable {
         term: &'static str,
         /// The time.
         time: f64,
+    },
+    /// The time is too large for a number already where the term is 0 or 1.
+    #[error("the access time is no finite number where {term} is 0 or 1")]
+    Overflow {
+        /// Which term.
+        term: &'static str,
     },
     /// The time cannot be that.
     #[error("no {term} makes the access time {target}: it can be from {} to {}", bounds.0, bounds.1)]
@@ -350,6 +372,26 @@ mod tests {
             }
         }
         assert_eq!(example().check(), Ok(()));
+    }
+
+    #[test]
+    fn times_that_no_number_holds_are_refused_by_the_largest_term() {
+        let mut it = example();
+        it.set(Term::PageHitRate, 0.5);
+        it.set(Term::FaultTime, 1e308);
+        it.set(Term::DirtyFraction, 1.0);
+        it.set(Term::WriteBack, 10.0);
+        let error = it.finite_time(Form::Example).unwrap_err();
+        assert_eq!(
+            (&*error.parameter, error.allowed),
+            ("S", "so small that the access time is a finite number")
+        );
+        // Nothing of it is counted, and 0 times infinity is nothing that is.
+        it.set(Term::PageHitRate, 1.0);
+        assert!(it.time(Form::Example).is_nan() && it.finite_time(Form::Example).is_err());
+        let found = it.solve(Term::HitRate, 200.0, Form::Example);
+        assert_eq!(found, Err(Unsolvable::Overflow { term: "h" }));
+        assert_eq!(example().finite_time(Form::Example), Ok(165.0));
     }
 
     /// The same average from the accesses themselves: each kind of access with its chance and its cost.

@@ -5,6 +5,7 @@ use pyo3::types::PyString;
 
 use crate::machines::memory::emat::{Emat, Form, Parts, TERMS, Term, Unsolvable};
 use crate::py::errors::class::{ParameterError, ParameterTypeError};
+use crate::py::errors::from_invalid;
 
 /// Adds what is here to the native module.
 pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -24,8 +25,8 @@ fn emat_times<'py>(
     rows: usize,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     let (form, table) = (read_form(form)?, Table::new(&terms, rows)?);
-    let times = py.detach(|| table.rows().map(|it| it.time(form)).collect::<Vec<_>>());
-    Ok(PyArray1::from_vec(py, times))
+    let times = py.detach(|| table.rows().map(|it| it.finite_time(form)).collect::<Result<Vec<_>, _>>());
+    Ok(PyArray1::from_vec(py, times.map_err(|it| from_invalid(py, &it))?))
 }
 
 type Columns<'py> = [Bound<'py, PyArray1<f64>>; 4];
@@ -39,7 +40,10 @@ fn emat_parts<'py>(
     rows: usize,
 ) -> PyResult<Columns<'py>> {
     let (form, table) = (read_form(form)?, Table::new(&terms, rows)?);
-    let parts = py.detach(|| table.rows().map(|it| it.parts(form)).collect::<Vec<_>>());
+    let parts = py.detach(|| {
+        table.rows().map(|it| it.finite_time(form).map(|_| it.parts(form))).collect::<Result<Vec<_>, _>>()
+    });
+    let parts = parts.map_err(|it| from_invalid(py, &it))?;
     let columns: [fn(&Parts) -> f64; 4] = [|it| it.tlb, |it| it.walk, |it| it.data, |it| it.fault];
     Ok(columns.map(|part| PyArray1::from_iter(py, parts.iter().map(part))))
 }
@@ -73,7 +77,7 @@ fn emat_solve<'py>(
         Err(error) => {
             let value = match error {
                 Unsolvable::Unreachable { target, .. } => target,
-                Unsolvable::Indifferent { .. } => targets[0],
+                Unsolvable::Indifferent { .. } | Unsolvable::Overflow { .. } => targets[0],
             };
             Err(ParameterError::new_err(("target", value, "a reachable time", error.to_string())))
         }

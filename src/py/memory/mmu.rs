@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::machines::memory::mmu::{
     Backing, Batch, Config, Counters, Denial, Error, Geometry, Job, Kind, Machine, Mapping, Range, Results,
-    Rights, Turns, Why,
+    Rights, Schedule, Stopped, Turns, Why,
 };
 use crate::py::bridge::{from_python, to_python};
 use crate::py::errors::{class, from_invalid};
@@ -42,11 +42,18 @@ struct Mmu(Mutex<Machine>);
 
 /// What came of a replay.
 #[derive(Serialize)]
-struct Replayed {
-    counters: Counters,
-    time_ns: f64,
+pub(super) struct Replayed {
+    pub(super) counters: Counters,
+    pub(super) time_ns: f64,
     /// The access that was refused, and why.
-    stopped: Option<(usize, Denial)>,
+    pub(super) stopped: Option<(usize, Denial)>,
+}
+
+/// What came of a schedule; or which process's access was refused, and why.
+#[derive(Serialize)]
+struct Scheduled {
+    timetable: Option<Schedule>,
+    stopped: Option<(u32, usize, Denial)>,
 }
 
 #[pymethods]
@@ -56,6 +63,11 @@ impl Mmu {
         let config: Config = from_python(config.as_any(), None, "mmu")?;
         let machine = Machine::new(&config).map_err(|it| from_invalid(py, &it))?;
         Ok(Self(Mutex::new(machine)))
+    }
+
+    /// The same machine once more, in the state in which it is.
+    fn copy(&self, py: Python<'_>) -> Self {
+        Self(Mutex::new(self.look(py, |it| it.clone())))
     }
 
     /// One access, with everything it did.
@@ -128,10 +140,26 @@ impl Mmu {
         if let Some(error) = interrupted {
             return Err(error);
         }
-        match result {
-            Ok(it) => to_python(py, None, &it),
-            Err(stopped) => Err(self.stopped(py, stopped.at, stopped.why)),
-        }
+        let scheduled = match result {
+            Ok(it) => Scheduled { timetable: Some(it), stopped: None },
+            // Whose turn it was still runs.
+            Err(Stopped { at, why }) => match (why, self.look(py, |it| it.current())) {
+                (Why::Denied(denial), process) => {
+                    Scheduled { timetable: None, stopped: Some((process, at, denial)) }
+                }
+                (Why::Error(Error::NoProcess(process)), _) => {
+                    return Err(self.refused(py, &format!("jobs[{process}]"), Error::NoProcess(process)));
+                }
+                (Why::Error(error), process) => {
+                    return Err(self.refused(
+                        py,
+                        "process",
+                        renamed(error, "address", &format!("jobs[{process}][{at}]")),
+                    ));
+                }
+            },
+        };
+        to_python(py, None, &scheduled)
     }
 
     /// What was counted so far.
@@ -212,8 +240,8 @@ impl Mmu {
             let address = match address {
                 Some(address) => address,
                 None => {
-                    let first = it.gap(process, length.div_ceil(size), mapping.level)?;
-                    it.geometry().address(first)
+                    let first = it.gap(process, length.div_ceil(size), mapping.level);
+                    it.geometry().address(first.map_err(|it| revalued(it, "length", length))?)
                 }
             };
             let range = range(it, address, length, mapping.level)?;
@@ -247,8 +275,15 @@ impl Mmu {
         let ((from, address, length), (to, at)) = (source, target);
         self.with(py, |it| {
             let pages = small_range(it, address, length)?;
-            let first = small_range(it, at, length)?.first;
-            it.share((from, pages), (to, first), rights.map(rights_of))
+            let there = small_range(it, at, length).map_err(|it| renamed(it, "address", "at"))?;
+            let shared = it.share((from, pages), (to, there.first), rights.map(rights_of));
+            shared.map_err(|error| match error {
+                // What is in the way is there, not here.
+                Error::Invalid(it) if it.allowed == "where nothing is mapped yet" => {
+                    renamed(Error::Invalid(it), "address", "at")
+                }
+                other => other,
+            })
         })
     }
 
@@ -299,6 +334,28 @@ impl Wanted {
         };
         let &Self { rights, global, shared, backing, .. } = self;
         Ok(Mapping { rights, global, shared, backing, level })
+    }
+}
+
+/// A complaint about one parameter, made about another one.
+fn renamed(error: Error, from: &str, to: &str) -> Error {
+    match error {
+        Error::Invalid(mut it) if it.parameter == from => {
+            to.clone_into(&mut it.parameter);
+            Error::Invalid(it)
+        }
+        other => other,
+    }
+}
+
+/// A complaint about a parameter, with the value that was given for it.
+fn revalued(error: Error, parameter: &str, value: u64) -> Error {
+    match error {
+        Error::Invalid(mut it) if it.parameter == parameter => {
+            it.value = value.to_string();
+            Error::Invalid(it)
+        }
+        other => other,
     }
 }
 
@@ -371,21 +428,9 @@ impl Mmu {
         }
     }
 
-    fn stopped(&self, py: Python<'_>, at: usize, why: Why) -> PyErr {
-        match why {
-            Why::Denied(denial) => class::ParameterError::new_err((
-                format!("addresses[{at}]"),
-                py.None(),
-                format!("an access that is not refused ({denial:?})"),
-            )),
-            Why::Error(Error::Invalid(mut it)) => {
-                if it.parameter == "address" {
-                    it.parameter = format!("addresses[{at}]");
-                }
-                from_invalid(py, &it)
-            }
-            Why::Error(error) => self.refused(py, &format!("processes[{at}]"), error),
-        }
+    fn stopped(&self, py: Python<'_>, at: usize, error: Error) -> PyErr {
+        let error = renamed(error, "address", &format!("addresses[{at}]"));
+        self.refused(py, &format!("processes[{at}]"), error)
     }
 
     /// Replays piece by piece, so that Ctrl-C is heard.
@@ -416,7 +461,7 @@ impl Mmu {
                 Ok(()) => {}
                 Err(it) => match it.why {
                     Why::Denied(denial) => stopped = Some((from + it.at, denial)),
-                    why => return Err(self.stopped(py, from + it.at, why)),
+                    Why::Error(error) => return Err(self.stopped(py, from + it.at, error)),
                 },
             }
             from = to;

@@ -1,5 +1,6 @@
 //! Memory as Python sees it.
 mod allocation;
+mod compare;
 mod emat;
 mod mmu;
 mod paging;
@@ -10,6 +11,7 @@ use pyo3::prelude::*;
 /// Adds what is here to the native module.
 pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     allocation::register(m)?;
+    compare::register(m)?;
     emat::register(m)?;
     mmu::register(m)?;
     paging::register(m)?;

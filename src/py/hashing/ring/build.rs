@@ -1,4 +1,8 @@
 //! How placements are made.
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use parking_lot::Mutex;
 use pyo3::prelude::*;
 
 use super::{Column, Placement, complain};
@@ -41,6 +45,40 @@ fn settings(bits: u32, hash: &str, vnodes: u32, placement: &str, seed: u64) -> R
     Ok(Settings { bits, hash: hash.parse()?, vnodes, rule, seed, decimal })
 }
 
+/// How often to listen for Ctrl-C.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// Up to so many virtual nodes or entries of a table, a placement is made before anybody could press a key.
+const SMALL: u64 = 1 << 18;
+
+/// Makes a placement of that size while this thread listens for Ctrl-C. When it comes, what is being made is left
+/// alone: it shares nothing with anybody, is done within seconds, for sizes have bounds, and is dropped then.
+fn made(
+    py: Python<'_>,
+    size: u64,
+    build: impl FnOnce() -> Result<Scheme, Error> + Send + 'static,
+) -> PyResult<Placement> {
+    if size <= SMALL {
+        return py.detach(build).map(Placement::of).map_err(|it| complain(py, it));
+    }
+    let (sender, receiver) = channel();
+    let receiver = Mutex::new(receiver);
+    let worker = std::thread::spawn(move || {
+        // Nobody listens any more after Ctrl-C.
+        let _ = sender.send(build());
+    });
+    loop {
+        match py.detach(|| receiver.lock().recv_timeout(PATIENCE)) {
+            Ok(found) => return found.map(Placement::of).map_err(|it| complain(py, it)),
+            Err(RecvTimeoutError::Timeout) => py.check_signals()?,
+            Err(RecvTimeoutError::Disconnected) => {
+                let panic = py.detach(|| worker.join()).expect_err("it went away without an answer");
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+}
+
 /// A ring.
 #[pyfunction]
 #[pyo3(signature = (names, weights, racks, *, bits, hash, vnodes, placement, seed, tokens = None, epsilon = None))]
@@ -59,15 +97,17 @@ fn hash_ring(
     epsilon: Option<f64>,
 ) -> PyResult<Placement> {
     let servers = servers(names, weights, racks);
-    let build = || -> Result<Scheme, Error> {
-        let settings = settings(bits, hash, vnodes, placement, seed)?;
+    let size = servers.len() as u64 * u64::from(vnodes);
+    let (hash, placement) = (hash.to_owned(), placement.to_owned());
+    let build = move || -> Result<Scheme, Error> {
+        let settings = settings(bits, &hash, vnodes, &placement, seed)?;
         match (tokens, epsilon) {
             (_, Some(epsilon)) => BoundedRing::new(settings, servers, epsilon).map(Scheme::Bounded),
             (Some(tokens), None) => HashRing::given(settings, servers, tokens).map(Scheme::Ring),
             (None, None) => HashRing::new(settings, servers).map(Scheme::Ring),
         }
     };
-    py.detach(build).map(Placement::of).map_err(|it| complain(py, it))
+    made(py, size, build)
 }
 
 /// A placement without a ring: `size` is what the kind needs of one.
@@ -84,9 +124,10 @@ fn other_placement(
 ) -> PyResult<Placement> {
     let racks = vec![None; names.len()];
     let servers = servers(names, weights, racks);
-    let build = || -> Result<Scheme, Error> {
+    let (kind, hash) = (kind.to_owned(), hash.to_owned());
+    let build = move || -> Result<Scheme, Error> {
         let hash: Hash = hash.parse()?;
-        match kind {
+        match &*kind {
             "modulo" => Modulo::new(servers, hash).map(Scheme::Modulo),
             "jump" => Jump::new(servers, hash).map(Scheme::Jump),
             "rendezvous" => Rendezvous::new(servers, hash, seed).map(Scheme::Rendezvous),
@@ -96,7 +137,7 @@ fn other_placement(
             _ => Err(Invalid::new("kind", kind, "a kind of placement").into()),
         }
     };
-    py.detach(build).map(Placement::of).map_err(|it| complain(py, it))
+    made(py, u64::from(size), build)
 }
 
 /// Ranges of keys in their order, by boundaries or by a sample.
