@@ -605,6 +605,15 @@ def test_a_size_without_entries_is_walked_for_every_time():
     assert memory.Mmu(tlb=memory.Tlb(64, sizes=["2MiB"])).replay([0] * 10).tlb_hit_rate == 0
 
 
+def test_champsim_presets_are_those_of_its_configuration():
+    """ITLB, DTLB, STLB and pscl5 to pscl2 of champsim_config.json, commit 2ff2501: sets and ways."""
+    tlbs, cache = memory.TLBS["champsim"], memory.WALK_CACHES["champsim"]
+    shapes = [(it.sets, it.ways) for it in (tlbs.instruction, tlbs.data, tlbs.second)]
+    assert shapes == [(16, 4), (16, 4), (128, 12)]
+    assert [(it.sets, it.ways) for it in cache.levels] == [(1, 2), (1, 4), (2, 4), (4, 8)]
+    assert {it.policy for it in (tlbs.instruction, tlbs.data, tlbs.second, *cache.levels)} == {"lru"}
+
+
 def test_champsim_presets():
     mmu = memory.Mmu("x86-64-5-level", tlb="champsim", walk_cache="champsim", t=1, t2=8, m=100, S=0)
     pages = np.arange(1536, dtype=np.uint64) << np.uint64(12)

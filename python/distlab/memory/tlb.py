@@ -144,10 +144,14 @@ class TlbHierarchy:
     def preset(cls, name: str) -> TlbHierarchy:
         """Known TLBs: one of :data:`TLBS`.
 
-        ``"champsim"`` is the default of the simulator ChampSim (both first levels 16 sets of 4 ways, the second 128
-        of 12), ``"skylake"`` that of Intel's cores of 2015 (documented in WikiChip: ITLB 128 entries, 8 ways;
-        DTLB 64, 4 ways; for 2 MiB 8 and 32 entries; second level 1,536 entries of 12 ways for both sizes; 1 GiB
-        4 and 16 entries).
+        ``"champsim"``: the default of the simulator ChampSim, as its ``champsim_config.json`` of May 2025 (commit
+        2ff2501) has it: ``ITLB`` and ``DTLB`` 16 sets of 4 ways, ``STLB`` 128 sets of 12. (Their latencies there are 1,
+        1 and 8 cycles of 0.25 ns.)
+
+        ``"skylake"``: Intel's client cores of 2015, as WikiChip's article on their microarchitecture lists them. For
+        instructions 128 entries of 8 ways for 4 KiB and 8, fully associative, for 2 MiB; for data 64 of 4 ways for
+        4 KiB, 32 of 4 ways for 2 MiB and 4, fully associative, for 1 GiB; behind both 1,536 of 12 ways for 4 KiB and
+        2 MiB together, and 16 of 4 ways for 1 GiB.
         """
         return TLBS[arguments.choice(name, "name", tuple(TLBS))]
 
@@ -220,8 +224,9 @@ class WalkCache:
     def preset(cls, name: str) -> WalkCache:
         """Known walk caches: one of :data:`WALK_CACHES`.
 
-        ``"champsim"`` is ChampSim's default: 1 set of 2 ways for the root's level of five, 1 of 4 and 2 of 4 below,
-        and 4 of 8 for the tables of the last level; with fewer levels those nearest to the leaf.
+        ``"champsim"``: the default of ChampSim, the ``PTW`` of its ``champsim_config.json`` of May 2025 (commit
+        2ff2501): ``pscl5`` 1 set of 2 ways for the root's level of five, ``pscl4`` 1 of 4 and ``pscl3`` 2 of 4 below,
+        and ``pscl2`` 4 of 8 for the tables of the last level; with fewer levels those nearest to the leaf.
         """
         return WALK_CACHES[arguments.choice(name, "name", tuple(WALK_CACHES))]
 
