@@ -35,7 +35,7 @@ def texts(ax):
 
 def test_a_ring_has_an_arc_a_virtual_node():
     ring = HashRing(list("ABCD"), vnodes=1, bits=9, placement="even", hash="identity")
-    ax = dl.plot.ring(ring, keys=[100, 200, 500], title="whose")
+    ax = ring.plot(keys=[100, 200, 500], title="whose")
     found = arcs(ax)
     np.testing.assert_allclose([it[0] for it in found], [0, 0.25, 0.5, 0.75])
     np.testing.assert_allclose([it[1] for it in found], 0.25)
@@ -115,7 +115,7 @@ def test_dynamos_figure_has_what_is_published():
 def test_comparison_shows_every_placement():
     found = dl.hashing.compare(10, 4000, ["ring", "maglev", "modulo"], repeats=1)
     mine = plt.figure().add_subplot()
-    assert dl.plot.comparison(found, mine) is mine
+    assert found.plot(mine) is mine
     axes = mine.child_axes
     assert [it.get_text() for it in axes[0].get_yticklabels()] == ["ring", "maglev", "modulo"]
     widths = [it.get_width() for it in axes[1].patches]

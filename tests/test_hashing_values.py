@@ -109,6 +109,21 @@ def test_a_forest_takes_many_pairs_all_or_none():
         assert forest == before
 
 
+def test_results_are_columns():
+    load = RING.load(["a", "b", "c"])
+    assert load.columns()["keys"].sum() == 3 and load.columns()["node"].tolist() == list("ABCD")
+    after = RING.copy()
+    after.remove("B")
+    moved = RING.moved(after, range(1000))
+    columns = moved.columns()
+    assert columns["keys"].sum() == moved.moved > 0 and set(columns["source"].tolist()) == {"B"}
+    assert RING.moved(RING, [1]).columns()["keys"].shape == (0,)
+    forests = [H.MerkleForest(RING, node, DATA, copies=3) for node in "AB"]
+    found = forests[0].diff(forests[1])
+    assert sum(found.columns()["hashes"]) == found.hashes == len(found.columns()["first"])
+    assert found.columns()["keys"] == [0] * len(found.ranges)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
 @pytest.mark.parametrize(
     "build",

@@ -275,3 +275,17 @@ def test_what_came_of_each_access_is_columns():
     assert replay.columns()["latency_ns"].tolist() == [1 + 40 + 10 + 50, 11]
     with pytest.raises(dl.ParameterError, match="outcomes"):
         memory.Mmu().replay([0]).columns()
+
+
+def test_what_came_of_each_reference_is_columns():
+    found = paging.simulate([0, 2, 1], frames=2, kinds=["write", "read", "read"])
+    assert found.columns()["outcome"].tolist() == ["filled", "filled", "wrote back"]
+    assert found.columns()["page"].tolist() == [0, 2, 1] and found.columns()["victim"][2] == 0
+    with pytest.raises(dl.ParameterError, match="outcomes"):
+        paging.simulate([0], 1, outcomes=False).columns()
+    curve = paging.miss_ratio_curve([1, 2, 1])
+    assert {name: it.tolist() for name, it in curve.columns().items()} == {
+        "frames": [1, 2],
+        "faults": [3, 2],
+        "miss_ratio": [1.0, 2 / 3],
+    }

@@ -6,7 +6,7 @@ import html
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from ._keys import Keys, kept
 from ._servers import Nodes, names_of, whole
 from .alternatives import BY_NAME, AlphabeticalRanges
 from .placement import Placement
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["Comparison", "compare"]
 
@@ -66,6 +69,12 @@ class Comparison:
         """The columns by name, ready for ``pandas.DataFrame`` or ``polars.DataFrame``."""
         names = [it.name for it in fields(self) if it.name not in ("nodes", "keys")]
         return {name: getattr(self, name) for name in names}
+
+    def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Balance, movement, cost and memory side by side: :func:`distlab.plot.comparison`."""
+        from ..plot._hashing import comparison
+
+        return comparison(self, ax, **options)
 
     def row(self, scheme: str) -> dict[str, float]:
         """What there is about one placement."""

@@ -76,6 +76,13 @@ class ForestDiff:
     def scan_bytes(self) -> int:
         return self._sum("scan_bytes")
 
+    def columns(self) -> dict[str, Any]:
+        """One row for each range that both hold, as columns that pandas and polars take."""
+        names = ("hashes", "bytes", "scan_hashes", "scan_bytes")
+        numbers = {name: [getattr(diff, name) for diff in self.ranges.values()] for name in names}
+        places = {"first": [it.first for it in self.ranges], "last": [it.last for it in self.ranges]}
+        return places | {"keys": [len(diff) for diff in self.ranges.values()]} | numbers
+
     def __len__(self) -> int:
         return sum(map(len, self.ranges.values()))
 

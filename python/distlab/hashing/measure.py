@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -81,6 +82,10 @@ class Load:
         except ValueError:
             raise UnknownNode(node, tuple(self.nodes)) from None
 
+    def columns(self) -> dict[str, Any]:
+        """One row for each server, as columns that pandas and polars take."""
+        return {"node": np.array(self.nodes), "keys": self.counts, "fair": self.fair, "relative": self.relative}
+
     def as_dict(self) -> dict[str, int]:
         """Keys by name."""
         return dict(zip(self.nodes, self.counts.tolist(), strict=True))
@@ -130,6 +135,15 @@ class Movement:
     def fraction(self) -> float:
         """The part of the keys that moved, from 0 to 1; nan without keys."""
         return self.moved / self.keys if self.keys else float("nan")
+
+    def columns(self) -> dict[str, Any]:
+        """One row for each pair of servers between which keys moved, as columns that pandas and polars take."""
+        pairs = self.by_pair()
+        return {
+            "source": np.array([source for source, _ in pairs], np.str_),
+            "target": np.array([target for _, target in pairs], np.str_),
+            "keys": np.array([*pairs.values()], np.int64),
+        }
 
     def by_pair(self) -> dict[tuple[str, str], int]:
         """How many went from whom to whom, without those who stayed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,9 @@ from ._keys import Key, Keys, column
 from ._servers import Nodes, Racks, Servers, Weights, servers_of, whole
 from .measure import Load, load_of
 from .placement import Placement
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["HashRing", "Range"]
 
@@ -353,6 +356,12 @@ class HashRing(Placement):
             if name not in given or name not in names:
                 raise UnknownNode(name, tuple(names))
         self._native.add_given(names, weights_, racks_, [given[name] for name in names])
+
+    def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Whose every position is: :func:`distlab.plot.ring`."""
+        from ..plot._hashing import ring
+
+        return ring(self, ax, **options)
 
     @staticmethod
     def _servers(nodes: Nodes, weights: Weights, racks: Racks) -> Servers:

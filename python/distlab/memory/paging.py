@@ -158,6 +158,19 @@ class Simulation(_Equal):
             found.append(Step(page, OUTCOMES[code], victim if code > 1 else None, tuple(frames)))
         return found
 
+    def columns(self) -> dict[str, Any]:
+        """One row for each reference, as columns that pandas and polars take; a victim means nothing where none left.
+
+        Raises
+        ------
+        ParameterError
+            If outcomes were not asked for.
+        """
+        if self.outcomes is None or self.victims is None:
+            raise ParameterError("outcomes", False, "True when simulating")
+        pages = self._pages >> np.uint64(self._page_bits)
+        return {"page": pages, "outcome": np.asarray(OUTCOMES)[self.outcomes], "victim": self.victims}
+
     def _numbers(self) -> list[int]:
         return (self._pages >> np.uint64(self._page_bits)).tolist()  # type: ignore[no-any-return]
 
@@ -477,6 +490,10 @@ class Curve(_Equal):
         share = arguments.real(miss_ratio, "miss_ratio", "a share from 0 to 1", most=1)
         enough = np.flatnonzero(self.miss_ratio <= share)
         return int(self.frames[enough[0]]) if len(enough) else None
+
+    def columns(self) -> dict[str, Any]:
+        """One row for each number of frames, as columns that pandas and polars take."""
+        return {"frames": self.frames, "faults": self.faults, "miss_ratio": self.miss_ratio}
 
     def plot(self, ax: Any = None, **options: Any) -> Any:
         """Miss ratio over frames: :func:`distlab.plot.miss_ratio_curves`."""
