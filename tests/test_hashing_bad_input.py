@@ -30,6 +30,15 @@ RACKS = OPTIONAL | {"text", "empty text", "null"}
 VALUE = KEY | {"1.5", "nan", "inf"}
 PAIRS = OPTIONAL | {"list", "dict"}
 USUAL = {"nodes": NAMES, "weights": WEIGHTS, "seed": WHOLE, "vnodes": OPTIONAL | COUNT, "bits": COUNT}
+SETTINGS = {
+    "leaves": OPTIONAL | COUNT,
+    "ring": OPTIONAL,
+    "range": OPTIONAL,
+    "splits": OPTIONAL,
+    "values": OPTIONAL,
+    "pairs": PAIRS,
+    "copies": COUNT,
+}
 
 
 def ring(**options):
@@ -39,7 +48,9 @@ def ring(**options):
 def calls():
     yield from placement_calls()
     yield from operation_calls()
+    yield from ring_calls()
     yield from merkle_calls()
+    yield from proof_and_forest_calls()
     yield from dynamo_calls()
 
 
@@ -129,6 +140,9 @@ def operation_calls():
                 f"{name}.reweight",
                 hidden=("it",),
             )
+
+
+def ring_calls():
     here = ring()
     yield Call(here.preference_list, {"key": "k", "n": 2}, {"key": KEY, "n": COUNT, "racks": FLAG})
     yield Call(here.preference_lists, {"keys": ["k"], "n": 2}, {"keys": KEYS, "n": COUNT, "racks": FLAG})
@@ -183,16 +197,7 @@ def operation_calls():
 
 def merkle_calls():
     data = {"a": 1, "b": 2}
-    settings = {
-        "leaves": OPTIONAL | COUNT,
-        "ring": OPTIONAL,
-        "range": OPTIONAL,
-        "splits": OPTIONAL,
-        "values": OPTIONAL,
-        "pairs": PAIRS,
-        "copies": COUNT,
-    }
-    yield Call(hashing.MerkleTree, {"pairs": data}, settings)
+    yield Call(hashing.MerkleTree, {"pairs": data}, SETTINGS)
     yield Call(
         lambda **it: hashing.MerkleTree(data, order="key", **it),
         {"splits": None},
@@ -208,7 +213,7 @@ def merkle_calls():
     )
     yield Call(hashing.MerkleTree.from_leaf_hashes, {"hashes": {"A": "1A"}}, {"encoding": OPTIONAL})
     tree = hashing.MerkleTree(data, leaves=8)
-    yield Call(tree.like, {}, settings)
+    yield Call(tree.like, {}, SETTINGS)
     yield Call(
         lambda **it: tree.copy().update(**it),
         {"pairs": data, "values": None},
@@ -230,6 +235,11 @@ def merkle_calls():
     yield Call(tree.pair_hash, {"key": "a"}, {"key": KEY})
     yield Call(tree.proof, {"key": "a"}, {}, named={"key": "no"})
     yield Call(tree.diff, {"other": tree}, {})
+
+
+def proof_and_forest_calls():
+    data = {"a": 1, "b": 2}
+    tree = hashing.MerkleTree(data, leaves=8)
     proof = tree.proof("a")
     yield Call(
         proof.verify,
@@ -243,7 +253,7 @@ def merkle_calls():
     )
     here = ring()
     yield Call(
-        hashing.MerkleForest, {"ring": here, "node": "A", "copies": 2}, settings | {"ring": NOTHING, "leaves": COUNT}
+        hashing.MerkleForest, {"ring": here, "node": "A", "copies": 2}, SETTINGS | {"ring": NOTHING, "leaves": COUNT}
     )
     forest = hashing.MerkleForest(here, "A", copies=4)
     yield Call(forest.tree_of, {"key": "a"}, {"key": KEY})

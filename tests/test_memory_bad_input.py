@@ -84,15 +84,18 @@ COLUMNS = {"kinds": OPTIONAL, "sizes": OPTIONAL, "times": OPTIONAL, "next": OPTI
 
 
 def calls():
-    geometry = memory.Geometry.preset("32-bit")
-    trace = memory.MemoryTrace([0x1000, 0x2FFE], kinds=[2, 1], sizes=[4, 4])
-    table = memory.PageTable.preset("32-bit")
-    table.map(0x1000, frame=1)
-    curve = paging.miss_ratio_curve(REFS)
-    oracle = np.array([(1, 7, 1, -1)], dtype="<u4,<u8,<u4,<i8").tobytes()
-    emat = {"h": 0.5, "t": 1, "m": 100, "n": 2}
-    terms = dict.fromkeys([*emat, "S", "write_back", "t2", "cache_time"], TERM)
-    terms |= dict.fromkeys(["h", "p", "dirty_fraction", "h2", "cache_hit_rate"], RATE)
+    yield from mmu_calls()
+    yield from space_calls()
+    yield from part_calls()
+    yield from geometry_calls()
+    yield from allocation_calls()
+    yield from emat_calls()
+    yield from paging_calls(paging.miss_ratio_curve(REFS))
+    yield from generator_calls()
+    yield from trace_calls()
+
+
+def mmu_calls():
     yield Call(memory.Mmu, {"geometry": "x86-64"}, MMU)
     yield Call(mmu().translate, {"address": 0x1000}, {"address": WHOLE, "supervisor": FLAG, **PROCESS})
     many = {"addresses": ADDRESSES, "kinds": OPTIONAL, "processes": OPTIONAL}
@@ -106,6 +109,9 @@ def calls():
     yield Call(mmu(processes=2).switch, {"process": 0}, {"process": WHOLE})
     yield Call(lambda process: mmu().fork(process), {"process": 0}, PROCESS, "Mmu.fork")
     yield Call(lambda process: mmu().exit(process), {"process": 0}, {"process": frozenset({"0"})}, "Mmu.exit")
+
+
+def space_calls():
     frame = {"frame": OPTIONAL | WHOLE, "address": frozenset({"0"})}
     yield Call(
         lambda **it: mmu().map(**it),
@@ -170,6 +176,9 @@ def calls():
     yield Call(mmu().entry, {"address": 0x1000}, {"address": WHOLE, **PROCESS})
     yield Call(mmu().invalidate, {}, {"address": OPTIONAL | WHOLE, "keep_global": FLAG, **PROCESS})
     yield Call(mmu().table_bytes_of, {"process": 0}, {"process": frozenset({"0"})})
+
+
+def part_calls():
     yield Call(memory.Swap, {}, {"slots": OPTIONAL | WHOLE, "write_back": SERVICE, "write_back_time": SERVICE})
     yield Call(memory.Nested, {}, {"tlb": OPTIONAL})
     yield Call(memory.Tlb, {"entries": 64}, {"entries": COUNT, "ways": OPTIONAL | COUNT, "sizes": OPTIONAL | COUNT})
@@ -180,6 +189,12 @@ def calls():
     yield Call(memory.TlbHierarchy.preset, {"name": "champsim"}, {})
     yield Call(memory.WalkCache, {"levels": memory.Tlb(64)}, {"levels": frozenset({"list", "list of None"})})
     yield Call(memory.WalkCache.preset, {"name": "champsim"}, {})
+
+
+def geometry_calls():
+    geometry = memory.Geometry.preset("32-bit")
+    table = memory.PageTable.preset("32-bit")
+    table.map(0x1000, frame=1)
     yield Call(
         memory.Geometry,
         {"levels": 1, "bits_per_level": 20, "page_bits": 12, "word_bits": 32},
@@ -206,6 +221,9 @@ def calls():
     yield Call(table.indices, {"address": 0x1000}, {"address": WHOLE})
     yield Call(table.offset, {"address": 0x1000}, {"address": WHOLE})
     yield Call(table.protect, {"address": 0x1000}, {**LENGTH, **RIGHTS})
+
+
+def allocation_calls():
     yield Call(memory.ContiguousMemory, {"size": 4}, {"size": COUNT})
     yield Call(memory.PagedMemory, {"size": 4, "page_size": 1}, {"page_size": COUNT, "size": COUNT})
     for kind in (memory.ContiguousMemory, lambda size: memory.PagedMemory(size, 1)):
@@ -220,6 +238,12 @@ def calls():
     yield Call(memory.exercise, {"kind": "emat"}, {"seed": SIGNED | {"2**70", "-2**70"}})
     yield Call(memory.exercises, {"count": 2}, {"count": WHOLE, "kind": OPTIONAL, "seed": SIGNED | {"2**70", "-2**70"}})
     yield Call(memory.exercise("emat").check, {"answer": 1}, {"answer": SIGNED | NUMBER | {"2**70", "-2**70", "inf"}})
+
+
+def emat_calls():
+    emat = {"h": 0.5, "t": 1, "m": 100, "n": 2}
+    terms = dict.fromkeys([*emat, "S", "write_back", "t2", "cache_time"], TERM)
+    terms |= dict.fromkeys(["h", "p", "dirty_fraction", "h2", "cache_hit_rate"], RATE)
     yield Call(memory.emat, emat, terms)
     yield Call(lambda **it: memory.emat.parts(**it), emat | {"form": "example", "p": 1}, terms, "emat.parts")
     yield Call(
@@ -230,8 +254,11 @@ def calls():
         "emat.solve_for",
         named={"h": "target", "p": "target"},
     )
-    yield from paging_calls(curve)
-    yield from generator_calls()
+
+
+def trace_calls():
+    trace = memory.MemoryTrace([0x1000, 0x2FFE], kinds=[2, 1], sizes=[4, 4])
+    oracle = np.array([(1, 7, 1, -1)], dtype="<u4,<u8,<u4,<i8").tobytes()
     yield Call(memory.MemoryTrace, {"addresses": [1, 2]}, {"addresses": ADDRESSES, **COLUMNS})
     yield Call(
         memory.MemoryTrace.from_arrays,
