@@ -706,6 +706,12 @@ def test_direct_memory_access_lets_others_go_on():
     assert all(a[1] <= b[0] for a, b in zip(ends, ends[1:], strict=False))
 
 
+def test_a_schedule_goes_on_when_who_wakes_has_nothing_left_to_do():
+    mmu = memory.Mmu(processes=2)
+    mmu.schedule({0: [0x1000], 1: [0x4000, 0x5008]})
+    assert mmu.counters.accesses == 3
+
+
 def test_turns_end_with_the_quantum():
     jobs = {0: [0] * 100, 1: [0] * 100}
     table = memory.Mmu("32-bit", processes=2, S=0, t=1, m=9, demand="zero", context_switch=5).schedule(

@@ -168,7 +168,8 @@ impl Run<'_> {
     /// Who goes on; waits for somebody to wake if nobody can.
     fn next_job(&mut self) -> Option<usize> {
         self.wake();
-        if self.ready.is_empty() {
+        // Who wakes may have nothing left to do.
+        while self.ready.is_empty() {
             let (at, _) = *self.asleep.front()?;
             let begin = std::mem::replace(&mut self.now, at);
             self.report.idle_ns += at - begin;
