@@ -185,6 +185,13 @@ class World:
     def cuts(self) -> list[tuple[str, str]]:
         """Every cut link, as (from, to)."""
 
+    def clocks(self) -> dict[str, NDArray[Any]]:
+        """Every node's hardware clock and what it takes for the time, in ns, by node, and how far off it says it can be.
+
+        Columns ``hardware_ns``, ``time_ns``, ``within_ns`` (-1: it does not know) and ``up``. Of a node that is down, the
+        time is that of its hardware.
+        """
+
     # Asking.
     def call(self, node: _Node, call: Any) -> int:
         """Ask something of a node, now; the number of the operation."""

@@ -5,8 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::sim::{
-    Broken, Cx, Monitor, NodeId, NodeView, OpId, Operation, Outcome, Part, Protocol, Request, Status, Step,
-    Storage, View,
+    Believed, Broken, Cx, Monitor, NodeId, NodeView, OpId, Operation, Outcome, Part, Protocol, Reading,
+    Request, Status, Step, Storage, View,
 };
 
 /// One of the union's enums: a variant for each protocol, after those of the union's own.
@@ -119,6 +119,9 @@ macro_rules! protocols {
                     _ => Status::new(),
                 }
             }
+            fn time(&self, reading: Reading) -> Believed {
+                match self { $(Self::$Variant(node) => node.time(reading),)* }
+            }
             fn compose(&self, request: &Request) -> Option<AnyCall> {
                 match self { $(Self::$Variant(node) => node.compose(request).map(AnyCall::$Variant),)* }
             }
@@ -158,14 +161,14 @@ macro_rules! protocols {
                     None | Some(AnyDisk::Blank) => {}
                     $(Some(AnyDisk::$Variant(_)) => {
                         let get = |id| {
-                            let NodeView { state, disk, incarnation } = (view.get)(id)?;
+                            let NodeView { state, disk, incarnation, reading } = (view.get)(id)?;
                             let AnyDisk::$Variant(disk) = disk else { return None };
                             let state = state.and_then(|node| match node {
                                 AnyNode::$Variant(node) => Some(node),
                                 #[allow(unreachable_patterns)] // while there is one protocol
                                 _ => None,
                             });
-                            Some(NodeView { state, disk, incarnation })
+                            Some(NodeView { state, disk, incarnation, reading })
                         };
                         let writes = |visit: &mut dyn FnMut(&_)| {
                             (step.writes)(&mut |write| {
@@ -174,7 +177,8 @@ macro_rules! protocols {
                             });
                         };
                         let step = Step { node: step.node, kind: step.kind, writes: &writes };
-                        self.$module.check(&View { len: view.len, get: &get }, &step, report);
+                        let view = View { len: view.len, now: view.now, get: &get };
+                        self.$module.check(&view, &step, report);
                     })*
                 }
             }

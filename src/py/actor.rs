@@ -13,8 +13,8 @@ use super::node::{Answer, PyNode};
 use super::plain::Plain;
 use crate::protocols::{AnyCall, AnyDisk, AnyMonitor, AnyMsg, AnyNode, AnyReply, AnyTimer, AnyWrite};
 use crate::sim::{
-    Broken, Cx, Monitor, NodeId, NodeView, OpId, Operation, Outcome, Part, Protocol, Request, Status, Step,
-    Storage, View, Whole,
+    Believed, Broken, Cx, Monitor, NodeId, NodeView, OpId, Operation, Outcome, Part, Protocol, Reading,
+    Request, Status, Step, Storage, View, Whole,
 };
 
 /// One of ours, or one of theirs.
@@ -149,6 +149,12 @@ impl Protocol for Actor {
             _ => Status::new(),
         }
     }
+    fn time(&self, reading: Reading) -> Believed {
+        match self {
+            Self::Ours(node) => node.time(reading),
+            Self::Theirs(node) => node.time(reading),
+        }
+    }
     fn compose(&self, request: &Request) -> Option<Call> {
         match self {
             Self::Ours(node) => node.compose(request).map(Call::Ours),
@@ -188,13 +194,13 @@ impl Monitor<Actor> for Watch {
 
     fn check(&mut self, view: &View<'_, Actor>, step: &Step<'_, Actor>, report: &mut Vec<Broken>) {
         let get = |id| {
-            let NodeView { state, disk, incarnation } = (view.get)(id)?;
+            let NodeView { state, disk, incarnation, reading } = (view.get)(id)?;
             let Disk::Ours(disk) = disk else { return None };
             let state = state.and_then(|node| match node {
                 Actor::Ours(node) => Some(node),
                 Actor::Theirs(_) => None,
             });
-            Some(NodeView { state, disk, incarnation })
+            Some(NodeView { state, disk, incarnation, reading })
         };
         let writes = |visit: &mut dyn FnMut(&AnyWrite)| {
             (step.writes)(&mut |write| {
@@ -204,6 +210,6 @@ impl Monitor<Actor> for Watch {
             });
         };
         let step = Step { node: step.node, kind: step.kind, writes: &writes };
-        self.0.check(&View { len: view.len, get: &get }, &step, report);
+        self.0.check(&View { len: view.len, now: view.now, get: &get }, &step, report);
     }
 }

@@ -1,7 +1,8 @@
 //! A node's hardware clock: a counter that runs at its own rate, and an offset that makes it a reading.
 use serde::{Deserialize, Serialize};
 
-use super::protocol::{Reading, Time};
+use super::protocol::{Reading, Span, Time};
+use super::rng::Rng;
 
 const BILLION: i128 = 1_000_000_000;
 
@@ -52,6 +53,11 @@ impl Clock {
         Time::try_from(i128::from(self.since) + passed).ok()
     }
 
+    /// How many parts per billion it runs fast.
+    pub fn drift(&self) -> i64 {
+        self.ppb
+    }
+
     /// Whether it stands still.
     pub fn is_frozen(&self) -> bool {
         self.frozen
@@ -80,10 +86,56 @@ impl Clock {
     }
 }
 
+/// How the rate of a clock changes by itself: a random walk in steps of equal length.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Wander {
+    /// From one change to the next, in world time; 0: it does not change.
+    pub(super) every: Time,
+    /// The most that one step changes, in parts per billion.
+    pub(super) step_ppb: u32,
+    /// How far from the right rate it may get, in parts per billion.
+    pub(super) most_ppb: u32,
+    /// How often the walk has been changed: steps that were planned before that do not happen.
+    pub(super) turn: u32,
+}
+
+impl Wander {
+    /// The next rate after `ppb`. A step that would lead too far away goes the other way instead, so that a rate set
+    /// from outside the walk's range finds back into it.
+    pub(super) fn next(&self, ppb: i64, rng: &mut Rng) -> i64 {
+        let width = u64::from(self.step_ppb) * 2;
+        let step = rng.within(Span { min: 0, max: width }) as i64 - i64::from(self.step_ppb);
+        let next = ppb + step;
+        if next.abs() <= i64::from(self.most_ppb) { next } else { ppb - ppb.signum() * step.abs() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::rng::{Purpose, Rng};
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_walk_stays_within_its_range_and_finds_back_into_it() {
+        let wander = Wander { every: 1, step_ppb: 700, most_ppb: 1_000, turn: 0 };
+        let mut rng = Rng::stream(3, Purpose::Clock, 0, 0);
+        let (mut ppb, mut seen) = (0, (0, 0));
+        for _ in 0..10_000 {
+            let next = wander.next(ppb, &mut rng);
+            assert!((next - ppb).abs() <= 700 && next.abs() <= 1_000, "{ppb} to {next}");
+            ppb = next;
+            seen = (seen.0.min(ppb), seen.1.max(ppb));
+        }
+        assert!(seen.0 < -900 && seen.1 > 900, "it goes everywhere: {seen:?}");
+        let mut ppb = -900_000;
+        for _ in 0..100_000 {
+            let next = wander.next(ppb, &mut rng);
+            assert!(ppb.abs() <= 1_000 || next >= ppb, "towards the right rate");
+            ppb = next;
+        }
+        assert!(ppb.abs() <= 1_000);
+    }
 
     #[test]
     fn a_fast_clock_shows_more_and_fires_timers_earlier() {

@@ -122,6 +122,18 @@ pub enum Fault {
         /// Parts per billion fast (positive) or slow (negative, above -1,000,000,000).
         ppb: i64,
     },
+    /// A clock's rate wanders by itself from now on: every so often it changes by up to a step, either way. In place
+    /// of an earlier wander; with a step of 0 the rate stays what it is then.
+    ClockWander {
+        /// Whose clock.
+        node: NodeId,
+        /// From one change to the next, in nanoseconds.
+        every: Time,
+        /// The most that one change is, in parts per billion; no more than `most_ppb`.
+        step_ppb: u32,
+        /// How fast or slow it may get, in parts per billion; below 1,000,000,000.
+        most_ppb: u32,
+    },
     /// A clock stands still, and with it the timers.
     ClockFreeze {
         /// Whose clock.
@@ -192,6 +204,7 @@ impl Fault {
             | Self::Isolate { node }
             | Self::ClockJump { node, .. }
             | Self::ClockDrift { node, .. }
+            | Self::ClockWander { node, .. }
             | Self::ClockFreeze { node }
             | Self::ClockThaw { node }
             | Self::DiskLie { node, .. }

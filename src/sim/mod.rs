@@ -40,8 +40,8 @@ pub use network::{Network, Places};
 pub use node::Node;
 pub use operation::{Access, Operation, Outcome, Request};
 pub use protocol::{
-    Backend, Broken, Choice, Cx, Data, EachWrite, Effect, Input, Label, Monitor, NodeId, NodeView, OpId,
-    Order, Part, Protocol, Reading, Span, Status, Step, StepKind, Storage, Time, View, Whole,
+    Backend, Believed, Broken, Choice, Cx, Data, EachWrite, Effect, Input, Label, Monitor, NodeId, NodeView,
+    OpId, Order, Part, Protocol, Reading, Span, Status, Step, StepKind, Storage, Time, View, Whole,
 };
 pub use rng::{Probability, Purpose, Rng};
 pub use trace::{NOBODY, Row, RowKind, Trace, TraceLevel};

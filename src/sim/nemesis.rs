@@ -515,6 +515,7 @@ mod tests {
             | Fault::Resume { .. }
             | Fault::Mend { .. }
             | Fault::Heal
+            | Fault::ClockWander { .. }
             | Fault::ClockThaw { .. } => panic!("{fault:?} repairs nothing"),
         }
     }

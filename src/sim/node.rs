@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::clock::Clock;
+use super::clock::{Clock, Wander};
 use super::disk::Disk;
 use super::protocol::{Input, NodeId, Protocol, Time};
 use super::rng::{Probability, Purpose, Rng};
@@ -27,6 +27,9 @@ pub struct Node<P: Protocol> {
 pub(super) struct Machine<P: Protocol> {
     pub(super) disk: Disk<P>,
     pub(super) clock: Clock,
+    pub(super) wander: Wander,
+    /// How its clock wanders.
+    pub(super) clock_rng: Rng,
     pub(super) timers: Timers<P::Timer>,
     /// What its handlers choose.
     pub(super) rng: Rng,
@@ -70,6 +73,8 @@ impl<P: Protocol> Node<P> {
         let machine = Machine {
             disk: Disk::new(stream(Purpose::Disk)),
             clock: Clock::default(),
+            wander: Wander::default(),
+            clock_rng: stream(Purpose::Clock),
             timers: Timers::default(),
             rng: stream(Purpose::Node),
             timer_rng: stream(Purpose::Timer),
@@ -88,6 +93,7 @@ impl<P: Protocol> Node<P> {
         let stream = |purpose| Rng::stream(seed, purpose, id.0, 0);
         self.machine.rng = stream(Purpose::Node);
         self.machine.timer_rng = stream(Purpose::Timer);
+        self.machine.clock_rng = stream(Purpose::Clock);
         self.machine.disk.reseed(stream(Purpose::Disk));
         self.machine.processor.rng = stream(Purpose::Service);
     }

@@ -159,6 +159,10 @@ pub trait Protocol: Data {
     fn status(&self, _disk: &Self::Disk) -> Status {
         Status::new()
     }
+    /// What the node takes for the time when its hardware clock shows `reading`.
+    fn time(&self, reading: Reading) -> Believed {
+        Believed { time: reading, within: None }
+    }
     /// The call that makes this (client) node carry out a workload's request; `None`: it cannot.
     fn compose(&self, _request: &Request) -> Option<Self::Call> {
         None
@@ -171,6 +175,15 @@ pub trait Protocol: Data {
     fn outcome(_reply: &Self::Reply) -> Outcome {
         Outcome::Ok
     }
+}
+
+/// What a node takes for the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Believed {
+    /// The time, as far as it knows.
+    pub time: Reading,
+    /// How far it says that can be off, in nanoseconds; `None`: it does not know.
+    pub within: Option<Time>,
 }
 
 /// Named facts about a node, in the order they should be shown.
@@ -382,12 +395,16 @@ pub struct NodeView<'a, P: Protocol> {
     pub disk: &'a P::Disk,
     /// How often it has come up.
     pub incarnation: u32,
+    /// What its hardware clock shows; `None` where there is no time, as in an exploration.
+    pub reading: Option<Reading>,
 }
 
 /// All nodes as an invariant sees them. Nodes of other protocols are not there.
 pub struct View<'a, P: Protocol> {
     /// How many nodes the world has; ids run below it.
     pub len: u32,
+    /// True time, which no node can see; `None` where there is none, as in an exploration.
+    pub now: Option<Time>,
     /// The node with an id, if it is one of `P`'s.
     pub get: &'a dyn Fn(NodeId) -> Option<NodeView<'a, P>>,
 }

@@ -12,7 +12,7 @@ use crate::py::node::terms;
 use crate::py::plain::Plain;
 use crate::py::shown;
 use crate::py::value::object;
-use crate::sim::{History, NO_LOAD, NOBODY, NodeId, Outcome, Row, RowKind, Trial};
+use crate::sim::{Believed, History, NO_LOAD, NOBODY, NodeId, Outcome, Protocol, Row, RowKind, Trial};
 
 /// A node as a column shows it: its index; -1 for none.
 fn index(node: NodeId) -> i32 {
@@ -38,6 +38,25 @@ pub fn trace<'py>(py: Python<'py>, inner: &Inner, start: usize) -> PyResult<Boun
     columns.set_item("labels", trace.labels().iter().map(|it| &**it).collect::<Vec<_>>())?;
     columns.set_item("nodes", PyList::new(py, inner.scene.names.all())?)?;
     columns.set_item("dropped", trace.dropped())?;
+    Ok(columns)
+}
+
+/// What every node's clock shows now, and what the node takes for the time; by node.
+pub fn clocks<'py>(py: Python<'py>, inner: &Inner) -> PyResult<Bound<'py, PyDict>> {
+    let now = inner.world.now();
+    let nodes = inner.world.nodes();
+    let hardware: Vec<i64> = nodes.iter().map(|it| it.clock().reading(now)).collect();
+    let believed: Vec<Believed> = (nodes.iter().zip(&hardware))
+        .map(|(it, reading)| {
+            it.state().map_or(Believed { time: *reading, within: None }, |node| node.time(*reading))
+        })
+        .collect();
+    let within = |it: &Believed| it.within.map_or(-1, |within| i64::try_from(within).unwrap_or(i64::MAX));
+    let columns = PyDict::new(py);
+    columns.set_item("hardware_ns", PyArray1::from_vec(py, hardware))?;
+    columns.set_item("time_ns", PyArray1::from_vec(py, believed.iter().map(|it| it.time).collect()))?;
+    columns.set_item("within_ns", PyArray1::from_vec(py, believed.iter().map(within).collect()))?;
+    columns.set_item("up", PyArray1::from_vec(py, nodes.iter().map(|it| it.is_up()).collect()))?;
     Ok(columns)
 }
 

@@ -146,6 +146,10 @@ impl PyWorld {
         Ok(inner.world.cuts().into_iter().map(|(from, to)| (name(from), name(to))).collect())
     }
 
+    fn clocks<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        columns::clocks(py, &*self.0.open()?)
+    }
+
     fn call(&self, node: &Object<'_>, call: &Object<'_>) -> PyResult<u64> {
         let inner = self.0.open()?;
         let id = inner.scene.names.find(node)?;

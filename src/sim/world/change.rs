@@ -1,4 +1,5 @@
 //! Faults: what they change in a world.
+use crate::sim::clock::Wander;
 use crate::sim::error::Error;
 use crate::sim::fault::Fault;
 use crate::sim::label::label;
@@ -47,6 +48,13 @@ impl<P: Protocol> World<P> {
                 ppb,
                 "above -1,000,000,000 (a clock does not run backwards; freeze it to stop it)",
             )),
+            Fault::ClockWander { every: 0, .. } => Err(Error::parameter("every", "0 ns", "more than 0 ns")),
+            Fault::ClockWander { most_ppb: most @ 1_000_000_000.., .. } => {
+                Err(Error::parameter("most_ppb", most, "below 1,000,000,000"))
+            }
+            Fault::ClockWander { step_ppb, most_ppb, .. } if step_ppb > most_ppb => {
+                Err(Error::parameter("step_ppb", step_ppb, "no more than `most_ppb`"))
+            }
             Fault::Cut { from, to, .. } | Fault::Mend { from, to, .. } if from == to => {
                 Err(Error::parameter("to", &self.nodes[to.index()].name, "another node than `from`"))
             }
@@ -111,6 +119,13 @@ impl<P: Protocol> World<P> {
             Fault::ClockDrift { ppb, .. } => {
                 self.nodes[node.index()].machine.clock.set_drift(now, *ppb);
                 self.reclock(node);
+            }
+            Fault::ClockWander { every, step_ppb, most_ppb, .. } => {
+                let wander = &mut self.nodes[node.index()].machine.wander;
+                let turn = wander.turn.wrapping_add(1);
+                let every = if *step_ppb == 0 { 0 } else { *every };
+                *wander = Wander { every, step_ppb: *step_ppb, most_ppb: *most_ppb, turn };
+                self.plan_wander(node);
             }
             Fault::ClockFreeze { .. } | Fault::ClockThaw { .. } => {
                 let frozen = matches!(fault, Fault::ClockFreeze { .. });
@@ -190,6 +205,25 @@ impl<P: Protocol> World<P> {
 
     fn each(&mut self, mut body: impl FnMut(&mut Self, NodeId)) {
         (0..self.nodes.len() as u32).for_each(|id| body(self, NodeId(id)));
+    }
+
+    /// The rate of a clock that wanders changes, and will again.
+    pub(super) fn wander(&mut self, id: NodeId, turn: u32) {
+        let machine = &mut self.nodes[id.index()].machine;
+        if machine.wander.turn != turn {
+            return;
+        }
+        let ppb = machine.wander.next(machine.clock.drift(), &mut machine.clock_rng);
+        machine.clock.set_drift(self.core.now, ppb);
+        self.reclock(id);
+        self.plan_wander(id);
+    }
+
+    fn plan_wander(&mut self, id: NodeId) {
+        let Wander { every, turn, .. } = self.nodes[id.index()].machine.wander;
+        if every > 0 {
+            self.core.queue.push(self.core.now.saturating_add(every), Event::Wander { node: id, turn });
+        }
     }
 
     /// A clock runs at another rate: its timers are due at other times.

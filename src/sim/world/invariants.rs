@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::sim::error::{Error, Violation};
 use crate::sim::node::Node;
-use crate::sim::protocol::{Broken, Monitor, NodeId, NodeView, Protocol, Step, StepKind, Storage, View};
+use crate::sim::protocol::{
+    Broken, Monitor, NodeId, NodeView, Protocol, Step, StepKind, Storage, Time, View,
+};
 
 use super::World;
 
@@ -65,7 +67,8 @@ impl<P: Protocol> World<P> {
     pub(super) fn look(&mut self, node: NodeId, kind: StepKind) -> Result<(), Error> {
         let Some(watch) = &mut self.watch else { return Ok(()) };
         let nodes = &self.nodes;
-        let view = View { len: nodes.len() as u32, get: &|id: NodeId| Some(see(&nodes[id.index()])) };
+        let (len, now) = (nodes.len() as u32, self.core.now);
+        let view = View { len, now: Some(now), get: &|id: NodeId| Some(see(&nodes[id.index()], now)) };
         let collected = std::mem::take(&mut self.core.collected);
         let writes = |visit: &mut dyn FnMut(&<P::Disk as Storage>::Write)| collected.iter().for_each(visit);
         watch.monitor.check(&view, &Step { node, kind, writes: &writes }, &mut watch.report);
@@ -84,6 +87,7 @@ impl<P: Protocol> World<P> {
     }
 }
 
-fn see<P: Protocol>(node: &Node<P>) -> NodeView<'_, P> {
-    NodeView { state: node.state(), disk: node.disk(), incarnation: node.incarnation() }
+fn see<P: Protocol>(node: &Node<P>, now: Time) -> NodeView<'_, P> {
+    let reading = Some(node.clock().reading(now));
+    NodeView { state: node.state(), disk: node.disk(), incarnation: node.incarnation(), reading }
 }

@@ -79,6 +79,10 @@ impl<P: Protocol> World<P> {
             Event::Start { node } => (*node, PendingKind::Start),
             Event::Call { node, op } => (*node, PendingKind::Call(&self.core.history.op(*op)?.call)),
             Event::Next { client, .. } => (*client, PendingKind::Load),
+            Event::Wander { node, turn } if self.nodes[node.index()].machine.wander.turn != *turn => {
+                return None;
+            }
+            Event::Wander { node, .. } => (*node, PendingKind::Fault("clock_wander")),
             Event::Fault(fault) => {
                 return Some(Pending { id, at, node: None, kind: PendingKind::Fault(label(&**fault)) });
             }
@@ -257,7 +261,10 @@ impl<P: Protocol> World<P> {
         let mut events = 0;
         loop {
             let is_quiet = |event: &Event<P>| {
-                matches!(event, Event::Timer { .. } | Event::Fault(_) | Event::Next { .. })
+                matches!(
+                    event,
+                    Event::Timer { .. } | Event::Fault(_) | Event::Next { .. } | Event::Wander { .. }
+                )
             };
             let next = self.core.queue.in_order().into_iter().find(|(_, _, event)| !is_quiet(event));
             let Some(id) = next.map(|(_, id, _)| id) else { return Ok(events) };

@@ -123,6 +123,8 @@ enum Event<P: Protocol> {
     Fault(Box<Fault>),
     /// A workload asks the next thing.
     Next { load: u32, client: NodeId },
+    /// The rate of a clock changes by itself.
+    Wander { node: NodeId, turn: u32 },
 }
 
 /// Everything but the nodes, which a handler's effects change.

@@ -150,6 +150,9 @@ impl<P: Protocol> World<P> {
             () if !machine.omissions.is_empty() => {
                 Some("it omits messages: end that before exploring, and allow losses by a budget")
             }
+            () if machine.wander.every > 0 => {
+                Some("its clock wanders: end that before exploring, by a step of 0")
+            }
             () if machine.clock.is_frozen() => Some("its clock stands still: let it go on before exploring"),
             () => None,
         };

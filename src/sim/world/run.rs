@@ -111,6 +111,7 @@ impl<P: Protocol> World<P> {
             }
             Event::Fault(fault) => self.change(&fault)?,
             Event::Next { load, client } => self.next_request(load, client)?,
+            Event::Wander { node, turn } => self.wander(node, turn),
         }
         self.core.cause = 0;
         Ok(true)

@@ -67,9 +67,9 @@ impl<P: Protocol, J: Judge<P>> Worlds<P, J> {
             let local =
                 &self.tables.node(*draft.get(NODES..NODES + self.layout.nodes)?.get(id.index())?).local;
             let incarnation = self.incarnations[id.index()] + u32::from(local.turn);
-            Some(NodeView { state: local.state.as_ref(), disk: &local.disk, incarnation })
+            Some(NodeView { state: local.state.as_ref(), disk: &local.disk, incarnation, reading: None })
         };
-        let view = View { len: self.layout.nodes as u32, get: &get };
+        let view = View { len: self.layout.nodes as u32, now: None, get: &get };
         let visit = |visit: &mut dyn FnMut(&<P::Disk as Storage>::Write)| writes.iter().for_each(visit);
         monitor.check(&view, &Step { node, kind, writes: &visit }, &mut report);
         if monitor != *before {
