@@ -1,17 +1,26 @@
-//! Logical and bounded clocks, as values: what a stamp says about the order of two events.
+//! Clocks as values: what a stamp says about the order of two events, what an exchange says about another clock, how a
+//! clock is set right, and what several of them agree on.
 //!
-//! Notes 1.3.2 and 2.13; Lamport 1978, Mattern 1989 and Fidge 1988, Kulkarni et al. 2014, Corbett et al. 2012.
+//! Notes 1.3 and 2.13; Lamport 1978, Mattern 1989 and Fidge 1988, Kulkarni et al. 2014, Corbett et al. 2012.
+mod agreement;
+mod exchange;
 mod hybrid;
 mod interval;
 mod lamport;
+mod software;
 mod vector;
+mod watch;
 
 use serde::{Deserialize, Serialize};
 
+pub use agreement::{marzullo, truechimers};
+pub use exchange::Exchange;
 pub use hybrid::Hybrid;
 pub use interval::Interval;
 pub use lamport::{Lamport, Rule, possible_relations};
+pub use software::{Discipline, Software};
 pub use vector::{Entries, Vector};
+pub use watch::{Progress, within_bound};
 
 /// How the first of two events stands to the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
