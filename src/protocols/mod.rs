@@ -230,7 +230,8 @@ const fn same(one: &str, other: &str) -> bool {
 
 const _: () = assert!(size_of::<AnyMsg>() <= 64, "messages are moved by value: share the rare large body");
 
-// The registry, in the order of the notes.
+// The registry, in the order of the notes. A protocol's place is part of what fingerprints are made of, so what is
+// added later comes after.
 protocols! {
     /// The smallest protocol there is.
     echo => Echo,
@@ -242,6 +243,12 @@ protocols! {
     two_phase_commit => TwoPhaseCommit,
     /// Atomic commitment that does not block, if nothing but crashes goes wrong (notes, section 2.6.3).
     three_phase_commit => ThreePhaseCommit,
+    /// Clocks kept right by a hierarchy of servers (notes, section 1.3.1).
+    ntp => Ntp,
+    /// Clocks kept right by asking one server (what the notes' section 1.3.1 improves on).
+    cristian => Cristian,
+    /// Clocks kept together by their average (likewise).
+    berkeley => Berkeley,
 }
 
 #[cfg(test)]

@@ -9,5 +9,6 @@ mod nemesis;
 mod raft;
 mod three_phase_commit;
 mod tidy;
+mod timekeeping;
 mod two_phase_commit;
 mod world;
