@@ -249,6 +249,8 @@ protocols! {
     cristian => Cristian,
     /// Clocks kept together by their average (likewise).
     berkeley => Berkeley,
+    /// One at a time, in the order of logical clocks (notes, section 1.3.2).
+    mutual_exclusion => MutualExclusion,
 }
 
 #[cfg(test)]

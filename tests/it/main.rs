@@ -5,6 +5,7 @@ mod compose;
 mod concurrency_control;
 mod explore_raft;
 mod golden;
+mod mutual_exclusion;
 mod nemesis;
 mod raft;
 mod three_phase_commit;
