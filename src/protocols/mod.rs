@@ -251,6 +251,8 @@ protocols! {
     berkeley => Berkeley,
     /// One at a time, in the order of logical clocks (notes, section 1.3.2).
     mutual_exclusion => MutualExclusion,
+    /// A clock that knows how far it can be off (notes, section 2.13).
+    truetime => Truetime,
 }
 
 #[cfg(test)]

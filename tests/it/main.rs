@@ -11,5 +11,6 @@ mod raft;
 mod three_phase_commit;
 mod tidy;
 mod timekeeping;
+mod truetime;
 mod two_phase_commit;
 mod world;
