@@ -58,6 +58,7 @@ from .experiments import election_times
 from .explore import Budget, Exploration, PropertyResult, StateGraph, explore
 from .faults import FaultVerbs, Hazard, Schedule
 from .history import History, Operation
+from .mutual_exclusion import EntryOp, MutualExclusion
 from .network import (
     Constant,
     Disk,
@@ -74,11 +75,22 @@ from .network import (
     Weibull,
 )
 from .node import Node
+from .ntp import Berkeley, Cristian, Ntp
 from .raft import Client, Entry, Raft
 from .records import Latency, Trace
 from .spec import Spec
 from .three_phase_commit import ThreePhaseCommit
+from .timekeeping import (
+    ClockCluster,
+    ClockErrors,
+    ClockReading,
+    DriftingClock,
+    clock_errors,
+    delta_synchronized,
+    resync_period,
+)
 from .transactions import Transaction, TransactionClient, Transactions, Validation, contention, validate
+from .truetime import TrueTime, WaitOp
 from .two_phase_commit import TwoPhaseCommit
 from .verdict import MODELS, Classification, Edge, Verdict, check, classify
 from .workload import Hotspot, Keys, Latest, Load, Sequential, UniformKeys, Workload, Zipf
@@ -91,12 +103,16 @@ __all__ = [
     "MODELS",
     "AllocationError",
     "AtomicCommit",
+    "Berkeley",
     "Budget",
     "BudgetExceeded",
     "Causality",
     "Classification",
     "Client",
+    "ClockCluster",
     "ClockError",
+    "ClockErrors",
+    "ClockReading",
     "Cluster",
     "ClusterBusy",
     "ClusterHalted",
@@ -106,13 +122,16 @@ __all__ = [
     "Constant",
     "Context",
     "Counterexample",
+    "Cristian",
     "Cut",
     "Disk",
     "DistlabError",
     "Distribution",
+    "DriftingClock",
     "Edge",
     "Empirical",
     "Entry",
+    "EntryOp",
     "Exploration",
     "Exponential",
     "FaultVerbs",
@@ -133,9 +152,11 @@ __all__ = [
     "MemoryFault",
     "MissingKey",
     "Mixture",
+    "MutualExclusion",
     "Network",
     "Node",
     "Normal",
+    "Ntp",
     "Op",
     "Operation",
     "OutOfMemory",
@@ -163,6 +184,7 @@ __all__ = [
     "TransactionClient",
     "Transactions",
     "TreeMismatch",
+    "TrueTime",
     "TwoPhaseCommit",
     "UnexplorableError",
     "Uniform",
@@ -171,6 +193,7 @@ __all__ = [
     "Validation",
     "Verdict",
     "View",
+    "WaitOp",
     "Weibull",
     "Workload",
     "Zipf",
@@ -178,14 +201,17 @@ __all__ = [
     "causality",
     "check",
     "classify",
+    "clock_errors",
     "clocks",
     "contention",
+    "delta_synchronized",
     "election_times",
     "explore",
     "hashing",
     "load",
     "memory",
     "plot",
+    "resync_period",
     "spacetime",
     "specs",
     "validate",

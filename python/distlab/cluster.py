@@ -745,15 +745,21 @@ def load(source: bytes | str | os.PathLike[str], nodes: Sequence[type] = ()) -> 
     >>> again.run_for("1s").fingerprint == raft.run_for("1s").fingerprint
     True
     """
+    from .mutual_exclusion import MutualExclusion
+    from .ntp import Berkeley, Cristian, Ntp
     from .raft import Raft
     from .three_phase_commit import ThreePhaseCommit
     from .transactions import Transactions
+    from .truetime import TrueTime
     from .two_phase_commit import TwoPhaseCommit
 
     cluster = Cluster.load_from(source, nodes)
-    for facade in (Raft, Transactions, TwoPhaseCommit, ThreePhaseCommit):
+    commitment = (TwoPhaseCommit, ThreePhaseCommit)
+    clocks = (Ntp, Cristian, Berkeley, TrueTime, MutualExclusion)
+    facades: tuple[Any, ...] = (Raft, Transactions, *commitment, *clocks)
+    for facade in facades:
         if facade._is_saved(cluster):
-            return facade.load_from(source, nodes)
+            return cast("Cluster", facade.load_from(source, nodes))
     return cluster
 
 

@@ -256,6 +256,44 @@ class FaultVerbs:
             self._do("clock_drift", node=node, ppb=round(drift * 1_000))
         return self
 
+    def wander(self, node: str, *, step_ppm: float = 0.1, most_ppm: float = 50.0, every: Duration = "1s") -> Self:
+        """A node's clock changes its rate by itself from now on: a random walk, as temperature makes real ones do.
+
+        Replaces an earlier wander. The clock never comes to rest again, so that ``run()`` without a time does not end.
+
+        Parameters
+        ----------
+        node : str
+            Whose clock.
+        step_ppm : float
+            The most that one step changes, in parts per million; 0 ends it, and the rate stays what it is then.
+        most_ppm : float
+            How fast or slow it may get; a rate that ``skew`` sets beyond that finds back.
+        every : duration
+            From one step to the next.
+
+        Raises
+        ------
+        ParameterError
+            If the range is 100 % or more (a clock does not run backwards), or a step is longer than the range.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> cluster = dl.Ntp((1, 1), seed=3).wander("s1n0", step_ppm=5).run_for("1h")
+        >>> 0 < abs(cluster.clock("s1n0").hardware - cluster.now) < 3_600 * 50e-6
+        True
+        """
+        allowed = "parts per million, from 0 to below 1e6"
+        most = round(units.number(most_ppm, "most_ppm", allowed, above=-5e-324) * 1_000)
+        step = round(units.number(step_ppm, "step_ppm", allowed, above=-5e-324) * 1_000)
+        if most >= units.SECOND:
+            raise ParameterError("most_ppm", most_ppm, allowed)
+        if step > most:
+            raise ParameterError("step_ppm", step_ppm, "no more than most_ppm")
+        interval = units.positive(every, "every")
+        return self._do("clock_wander", node=node, every=interval, step_ppb=step, most_ppb=most)
+
     def freeze(self, node: str) -> Self:
         """A node's clock stands still, and with it its timers."""
         return self._do("clock_freeze", node=node)

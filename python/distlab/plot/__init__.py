@@ -17,11 +17,13 @@ matplotlib is imported by the first call that draws: ``pip install 'distlab[plot
 - :func:`dynamo_efficiency`: Dynamo's strategies of placement, against published results;
 - :func:`miss_ratio_curves`, :func:`tlb_reach`, :func:`emat_surface`, :func:`reference_pattern`, :func:`page_walk`,
   :func:`mmu_comparison`, :func:`timetable`: memory, from the pages of a program to the time of an access;
+- :func:`clock_error`, :func:`truetime`: how right clocks are, and how far they say they can be off;
 - :func:`election_figure`: how long a cluster is without a leader, against published results.
 """
 
 from __future__ import annotations
 
+from ._clocks import clock_error, truetime
 from ._columns import FaultInterval, fault_intervals, role_changes
 from ._elections import RAFT_FIGURE_16_RANDOMNESS, RAFT_FIGURE_16_TIMEOUT, election_figure
 from ._exploration import TooManyStates, behavior, exploration, state_graph
@@ -44,6 +46,7 @@ __all__ = [
     "TooManyArrows",
     "TooManyStates",
     "behavior",
+    "clock_error",
     "comparison",
     "dynamo_efficiency",
     "election_figure",
@@ -69,6 +72,7 @@ __all__ = [
     "timetable",
     "tlb_reach",
     "transaction_cycle",
+    "truetime",
     "verdict",
     "vnode_balance",
 ]
