@@ -1,11 +1,15 @@
-"""What replays of reference strings take, from numpy arrays: ``make bench``. Nothing here asserts a time.
+"""What replays of references and of addresses take, from numpy arrays: ``make bench``. Nothing here asserts a time.
 
 The peer, libCacheSim, is measured in the same run where it is installed, with a hash table of the right size.
 """
 
+import subprocess
+from importlib import resources
+
 import numpy as np
 import pytest
 
+from distlab import memory
 from distlab.memory import paging
 
 REFERENCES = 1_000_000
@@ -39,7 +43,7 @@ def test_replay_with_outcomes_and_writes(benchmark, trace):
     refs, frames, _ = trace
     writes = np.arange(REFERENCES) % 4 == 0
     benchmark.extra_info["references"] = REFERENCES
-    benchmark.pedantic(paging.simulate, (refs, frames), {"outcomes": True, "writes": writes}, rounds=5)
+    benchmark.pedantic(paging.simulate, (refs, frames), {"outcomes": True, "kinds": writes}, rounds=5)
 
 
 def test_the_whole_curve_of_lru(benchmark, trace):
@@ -106,3 +110,37 @@ def test_a_plain_loop_replays(benchmark):
     benchmark.extra_info["references"] = len(refs)
     faults = benchmark.pedantic(replay, (refs.tolist(),), rounds=3)
     assert faults == paging.simulate(refs, 64).faults
+
+
+@pytest.mark.parametrize("outcomes", [False, True])
+@pytest.mark.parametrize("case", ["sample", "64k", "1m"])
+def test_the_whole_machine_replays(benchmark, case, outcomes):
+    """Two levels of TLBs, a walk cache, four levels of tables, frames, dirty bits; from an empty memory on."""
+    if case == "sample":
+        trace = memory.sample_trace()
+        addresses, kinds, frames = trace.addresses, trace.kinds, 200
+    else:
+        pages, frames, _ = SIZES[case]
+        addresses = memory.generators.zipf(REFERENCES, pages=pages, seed=1) << np.uint64(12)
+        kinds = (np.arange(REFERENCES) % 10 < 3).astype(np.uint8)
+
+    def setup():
+        mmu = memory.Mmu("x86-64", frames=frames, tlb="champsim", walk_cache="champsim")
+        return (mmu, addresses, kinds), {"outcomes": outcomes}
+
+    benchmark.extra_info["references"] = len(addresses)
+    benchmark.pedantic(memory.Mmu.replay, setup=setup, rounds=5)
+
+
+@pytest.mark.parametrize("packing", ["plain", "zstd"])
+def test_traces_are_read(benchmark, packing, tmp_path):
+    """Lackey's text, which is a few million records here, as it comes and packed."""
+    packed = resources.files("distlab.data") / "sample.lackey.zst"
+    text = subprocess.run(["zstd", "-dc", str(packed)], capture_output=True, check=True).stdout * 5
+    path = tmp_path / "trace"
+    path.write_bytes(text)
+    if packing == "zstd":
+        subprocess.run(["zstd", "-q", "--rm", str(path), "-o", f"{path}.zst"], check=True)
+        path = f"{path}.zst"
+    benchmark.extra_info["records"] = text.count(b"\n")
+    benchmark.pedantic(lambda: sum(len(it.addresses) for it in memory.iter_lackey(path)), rounds=3)
