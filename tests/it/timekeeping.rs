@@ -1,4 +1,6 @@
 //! NTP, and Cristian's and Berkeley's algorithms: how right clocks are kept, in worlds whose true time the test sees.
+use std::cell::Cell;
+
 use distlab::machines::clocks::Discipline;
 use distlab::protocols::{berkeley, cristian, ntp};
 use distlab::sim::{
@@ -170,8 +172,9 @@ fn a_clock_is_stepped_only_above_128_ms_and_never_runs_back_otherwise() {
     }
 }
 
-/// A tree with drifting, wandering hardware on a bad network; what its nodes ask of `alter`.
-fn storm(seed: u64, alter: impl Fn(&mut ntp::Config)) -> Result<(), Error> {
+/// A tree with drifting, wandering hardware on a bad network, its nodes set up as `alter` says: how many have the time
+/// in the end, and of how many.
+fn storm(seed: u64, alter: impl Fn(&mut ntp::Config)) -> Result<(usize, usize), Error> {
     let mut dice = Rng::stream(seed, Purpose::Nemesis, 1, 0);
     let loss = Probability::try_from(0.1).unwrap();
     let latency = Distribution::Exponential { mean: 5 * MS };
@@ -206,13 +209,19 @@ fn storm(seed: u64, alter: impl Fn(&mut ntp::Config)) -> Result<(), Error> {
     world.watch(Invariants::All)?;
     world.run_until(400 * SECOND)?;
     let synchronized = nodes.iter().filter(|id| stratum(&world, **id) < 16).count();
-    assert!(2 * synchronized > nodes.len(), "{synchronized} of {}", nodes.len());
-    Ok(())
+    Ok((synchronized, nodes.len()))
 }
 
 #[test]
 fn the_bound_holds_on_bad_networks_with_wandering_clocks() {
-    each_seed(300, |seed| storm(seed, |_| {}).unwrap());
+    let (synchronized, all) = (Cell::new(0), Cell::new(0));
+    each_seed(300, |seed| {
+        let (some, of) = storm(seed, |_| {}).unwrap();
+        synchronized.set(synchronized.get() + some);
+        all.set(all.get() + of);
+    });
+    // Who has no majority does not have the time, and that is right; but it must not be the rule.
+    assert!(4 * synchronized.get() > 3 * all.get(), "{} of {}", synchronized.get(), all.get());
 }
 
 #[test]
