@@ -476,7 +476,7 @@ mod tests {
     }
 
     fn config(rng: &mut Rng) -> Config {
-        let mut array = |may_be_none: bool, rng: &mut Rng| {
+        let array = |may_be_none: bool, rng: &mut Rng| {
             let none = may_be_none && rng.below(2) == 0;
             if none { vec![] } else { vec![ArrayConfig { shape: shape(rng), levels: vec![] }] }
         };

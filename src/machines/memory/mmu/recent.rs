@@ -40,8 +40,8 @@ pub(super) struct Recent {
 }
 
 /// So many accesses that must be carried out show whether it pays, and so many then pass by if not.
-const TRIAL: u32 = 1 << 9;
-const PASSING: usize = 1 << 16;
+const TRIAL: u32 = 1 << 8;
+const PASSING: usize = 1 << 15;
 
 /// A page whose use was only noted: its number as addresses have it, the place of its entry, and whether it was one of
 /// instructions.

@@ -6,6 +6,7 @@
 //! pages once, in the order in which they were used last, leaves the same order as all the uses.
 use super::access::{Done, Kind, Nobody, Outcome, Request};
 use super::common::{Ahead, Course, Ended};
+use super::entry::NONE;
 use super::error::{Denial, Error};
 use super::machine::Machine;
 use super::recent::Recent;
@@ -158,10 +159,14 @@ impl Machine {
         loop {
             let ended = self.run::<SHOWN>(batch, kind, from, &mut course);
             let (Ended::Uncommon(at) | Ended::Fault(at, _)) = ended else { break };
+            let (address, code) = (batch.addresses[at], usize::from(kind(at)));
+            if self.brings_near(address) {
+                from = at;
+                continue;
+            }
             // What comes now may push out pages that were used lately.
             course.recent.forget_all();
             from = at + 1;
-            let (address, code) = (batch.addresses[at], usize::from(kind(at)));
             if let Ended::Fault(_, place) = ended
                 && let Some(number) = self.cutter.page_number(address)
                 && let Some(met) = self.common_fault(number, code, place)
@@ -195,6 +200,16 @@ impl Machine {
         result
     }
 
+    /// Whether the entry of a small page was not near at hand, and is now.
+    fn brings_near(&mut self, address: u64) -> bool {
+        let Some(page) = self.cutter.page_number(address) else { return false };
+        if self.tables.near_at_hand().find(self.current, page) != NONE {
+            return false;
+        }
+        let root = self.spaces[self.current as usize].root;
+        self.tables.leaf(self.current, root, page).is_some_and(|it| it.level as usize == self.last)
+    }
+
     /// An access by address.
     #[inline(always)]
     pub(super) fn access_address(
@@ -217,7 +232,7 @@ impl Machine {
 
     /// Counts the common accesses: all but those that were not. What they missed is counted already.
     fn count_common(&mut self, kinds: Option<&[u8]>, done: u64, uncommon: [u64; 3]) {
-        let count = |code| kinds.map_or(0, |it| it.iter().filter(|it| **it == code).count() as u64);
+        let count = |code| kinds.map_or(0, |kinds| occurrences(kinds, code));
         let (writes, fetches) = (count(1) - uncommon[1], count(2) - uncommon[2]);
         let all = done - uncommon.iter().sum::<u64>();
         let counters = &mut self.counters;
@@ -244,4 +259,10 @@ impl Machine {
         counters.walks += missed.walks;
         counters.walk_references += missed.references;
     }
+}
+
+/// How often a byte occurs. Runs so short that a byte can count them are counted many bytes at a time.
+fn occurrences(bytes: &[u8], byte: u8) -> u64 {
+    let runs = bytes.chunks(255);
+    runs.map(|run| u64::from(run.iter().fold(0_u8, |count, it| count + u8::from(*it == byte)))).sum()
 }

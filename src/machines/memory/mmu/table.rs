@@ -39,7 +39,7 @@ pub struct Leaf {
 }
 
 /// How many pieces of last tables are remembered at first, and at most: there is room for all, up to that.
-const FEWEST_HINTS: usize = 1 << 6;
+const FEWEST_HINTS: usize = 1 << 9;
 const MOST_HINTS: usize = 1 << 16;
 
 /// Where a piece of a last table was found: walks of this program, not of the machine it plays.
@@ -380,7 +380,8 @@ impl Tables {
 /// Where a piece is remembered.
 #[inline(always)]
 fn hint(hints: &[Hint], space: u32, group: u64) -> usize {
-    (group as usize ^ (space as usize).wrapping_mul(0x9e5)) & (hints.len() - 1)
+    // Programs put their parts at round addresses: higher bits are mixed in.
+    (group as usize ^ (group >> 9) as usize ^ (space as usize).wrapping_mul(0x9e5)) & (hints.len() - 1)
 }
 
 /// Where the entry of a small page lies, if its piece is remembered; [`NONE`] otherwise.
