@@ -22,7 +22,7 @@
 //!   (stratum 16)  <------------------------------------------   (1..=15)  <--'
 //!                    nobody reachable, or no majority [select]   the best upstream is another one
 //! ```
-//! Every poll: `Timer::Poll` [`poll`] asks all upstreams; every answer [`on_response`] goes through the upstream's clock
+//! Every poll: `Timer::Poll` `poll` asks all upstreams; every answer `on_response` goes through the upstream's clock
 //! filter (the shortest of the last 8 round trips), then through `select` (falsetickers are left out; of the others the
 //! lowest stratum, then the smallest distance, wins), then to the clock (`Software::aim`).
 //!
