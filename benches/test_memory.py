@@ -3,6 +3,7 @@
 The peer, libCacheSim, is measured in the same run where it is installed, with a hash table of the right size.
 """
 
+import shutil
 import subprocess
 from importlib import resources
 
@@ -132,6 +133,7 @@ def test_the_whole_machine_replays(benchmark, case, outcomes):
     benchmark.pedantic(memory.Mmu.replay, setup=setup, rounds=5)
 
 
+@pytest.mark.skipif(not shutil.which("zstd"), reason="zstd is not installed, which packs the text")
 @pytest.mark.parametrize("packing", ["plain", "zstd"])
 def test_traces_are_read(benchmark, packing, tmp_path):
     """Lackey's text, which is a few million records here, as it comes and packed."""
