@@ -347,3 +347,17 @@ def test_the_sawtooth_is_drawn_with_what_is_wrong(figure):
         dl.plot.truetime(dl.clock_errors(tt, "1s", "1s"), node="nobody")
     with pytest.raises(dl.ParameterError, match="node"):
         dl.plot.truetime(dl.clock_errors(dl.Berkeley(1), "1s", "1s"))
+
+
+COMMITTED = {
+    "ntp": (lambda: dl.Ntp((1, 2, 4), seed=3), 0x8ACE527B0AD7B65A),
+    "truetime": (lambda: dl.TrueTime(3, seed=3), 0xE8035EDF9A59A488),
+    "berkeley": (lambda: dl.Berkeley(["a", "b", "c"], seed=3), 0xCD8B173D05802CC2),
+}
+
+
+@pytest.mark.parametrize("name", COMMITTED)
+def test_committed_fingerprints(name):
+    """The same on every platform and in every build; a change of what a protocol does changes them, and is reviewed."""
+    make, fingerprint = COMMITTED[name]
+    assert hex(make().run_for("60s").fingerprint) == hex(fingerprint)
