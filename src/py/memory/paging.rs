@@ -6,8 +6,8 @@ use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::machines::memory::paging::simulate::{self, Counts, Details, Error, References};
-use crate::machines::memory::paging::{Kind, Options, distances};
+use crate::machines::memory::paging::simulate::{self, Details, Error, References};
+use crate::machines::memory::paging::{Counts, Kind, Options, distances};
 use crate::py::bridge::from_python;
 use crate::py::errors::class::ParameterError;
 use crate::py::errors::from_invalid;

@@ -2,6 +2,8 @@
 
 use prefetch_index::prefetch_index;
 
+use super::lru::{Numbered, Places, Table};
+
 /// No slot.
 pub(super) const NONE: u32 = u32::MAX;
 
@@ -10,6 +12,9 @@ pub(super) const NONE: u32 = u32::MAX;
 pub trait Index: Clone {
     /// How pages are numbered.
     type Page: Copy + Eq + Ord + std::fmt::Debug;
+
+    /// Where the uses of such pages are kept by policies that know nothing else of them.
+    type Places: Places<Page = Self::Page> + std::fmt::Debug;
 
     /// Without any page.
     fn new() -> Self;
@@ -81,6 +86,7 @@ impl Hashed {
 
 impl Index for Hashed {
     type Page = u64;
+    type Places = Table;
 
     fn new() -> Self {
         Self { chains: vec![NONE; 64], shift: 64 - 6, entries: Vec::new() }
@@ -158,6 +164,7 @@ pub struct Direct {
 
 impl Index for Direct {
     type Page = u32;
+    type Places = Numbered;
 
     fn new() -> Self {
         Self { slots: Vec::new(), pages: Vec::new() }

@@ -10,6 +10,7 @@ mod frequency;
 mod index;
 mod kind;
 mod last;
+mod lru;
 pub mod optimal;
 mod plain;
 mod queues;
@@ -19,7 +20,7 @@ pub mod simulate;
 
 pub use index::{Direct, Hashed, Index};
 pub use kind::{Kind, NEEDS_THE_FUTURE, Options};
-pub use replacement::{Access, Policy, Repeat, Replacement};
+pub use replacement::{Access, Counts, Policy, Repeat, Replacement};
 
 #[cfg(test)]
 mod reference;

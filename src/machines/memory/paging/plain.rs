@@ -1,4 +1,4 @@
-//! The policies of the textbooks that need a queue or nothing: FIFO, LRU, MRU, random.
+//! The policies of the textbooks that need a queue or nothing: FIFO, MRU, random.
 use super::index::{Index, Slots};
 use super::queues::Logs;
 use super::replacement::{Access, Repeat, Replacement};
@@ -50,14 +50,14 @@ fn enter<I: Index>(
     slots: &mut Slots<I>,
     queue: &mut Logs<1>,
     page: I::Page,
-    victim: impl Fn(&mut Logs<1>, usize, &Slots<I>) -> Option<u32>,
+    victim: impl Fn(&mut Logs<1>, usize) -> Option<u32>,
 ) -> Access<I::Page> {
     if queue.len(0) < frames {
         let slot = slots.take(page);
         queue.push(0, slots, slot);
         return Access::Filled;
     }
-    let slot = victim(queue, 0, slots).expect("all frames are taken, and there is at least one");
+    let slot = victim(queue, 0).expect("all frames are taken, and there is at least one");
     let old = slots.replace(slot, page);
     queue.renew(0, slots, slot);
     Access::Evicted(old)
@@ -70,22 +70,22 @@ fn leave<I: Index>(slots: &mut Slots<I>, queue: &mut Logs<1>, page: I::Page) -> 
     true
 }
 
-/// Least recently used.
+/// Most recently used.
 #[derive(Clone, Debug)]
-pub struct Lru<I: Index> {
+pub struct Mru<I: Index> {
     frames: usize,
     slots: Slots<I>,
-    /// The least recently used first.
+    /// The most recently used last.
     queue: Logs<1>,
 }
 
-impl<I: Index> Lru<I> {
+impl<I: Index> Mru<I> {
     pub(super) fn new(frames: usize) -> Self {
         Self { frames, slots: Slots::new(), queue: Logs::new() }
     }
 }
 
-impl<I: Index> Replacement for Lru<I> {
+impl<I: Index> Replacement for Mru<I> {
     type Page = I::Page;
     const REPEAT: Repeat = Repeat::Idle;
 
@@ -96,7 +96,7 @@ impl<I: Index> Replacement for Lru<I> {
                 self.queue.renew(0, &mut self.slots, slot);
                 Access::Hit
             }
-            None => enter(self.frames, &mut self.slots, &mut self.queue, page, Logs::first),
+            None => enter(self.frames, &mut self.slots, &mut self.queue, page, Logs::last),
         }
     }
 
@@ -110,45 +110,6 @@ impl<I: Index> Replacement for Lru<I> {
 
     fn resident(&self) -> usize {
         self.queue.len(0)
-    }
-}
-
-/// Most recently used.
-#[derive(Clone, Debug)]
-pub struct Mru<I: Index>(Lru<I>);
-
-impl<I: Index> Mru<I> {
-    pub(super) fn new(frames: usize) -> Self {
-        Self(Lru::new(frames))
-    }
-}
-
-impl<I: Index> Replacement for Mru<I> {
-    type Page = I::Page;
-    const REPEAT: Repeat = Repeat::Idle;
-
-    #[inline]
-    fn access(&mut self, page: I::Page) -> Access<I::Page> {
-        let Lru { frames, slots, queue } = &mut self.0;
-        match slots.find(page) {
-            Some(slot) => {
-                queue.renew(0, slots, slot);
-                Access::Hit
-            }
-            None => enter(*frames, slots, queue, page, Logs::last),
-        }
-    }
-
-    fn remove(&mut self, page: I::Page) -> bool {
-        self.0.remove(page)
-    }
-
-    fn contains(&self, page: I::Page) -> bool {
-        self.0.contains(page)
-    }
-
-    fn resident(&self) -> usize {
-        self.0.resident()
     }
 }
 

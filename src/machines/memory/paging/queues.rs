@@ -1,9 +1,6 @@
 //! Queues of slots.
 use super::index::{Index, NONE, Slots};
 
-/// The note of a slot that is in no queue.
-const NOWHERE: u32 = NONE;
-
 /// The shortest that a log is made.
 const SHORTEST: usize = 1024;
 
@@ -12,27 +9,42 @@ const SHORTEST: usize = 1024;
 const LINES_PER_SLOT: usize = 4;
 
 /// `N` queues as logs. To come to the end of a queue, a slot is written to the end of its log, and what was written of
-/// it before counts no more: a slot's note says which line of which log does. So the middle of a queue is left, or a
-/// slot moved to the end, by one write to the slot and one to the end of the log, and nobody's neighbours are looked
-/// at. A log is written out anew once most of its lines are void.
+/// it before counts no more: a bit for each line says which do, and a slot's note which line is its own. So the middle
+/// of a queue is left, or a slot moved to the end, by one write to the slot, one to the end of the log and two to bits,
+/// of which there are so few that they stay near; nobody's neighbours are looked at. A log is written out anew once it
+/// is full.
 #[derive(Clone, Debug)]
 pub(super) struct Logs<const N: usize> {
     logs: [Log; N],
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Log {
     lines: Vec<u32>,
+    /// Which of the lines count.
+    bits: Vec<u64>,
+    /// No line before this word of bits counts.
     first: usize,
+    /// So many lines are written.
+    end: usize,
     length: usize,
-    /// How many lines there may be.
-    limit: usize,
+}
+
+impl Log {
+    #[inline]
+    fn mark(&mut self, line: usize) {
+        self.bits[line / 64] |= 1 << (line % 64);
+    }
+
+    #[inline]
+    fn clear(&mut self, line: usize) {
+        self.bits[line / 64] &= !(1 << (line % 64));
+    }
 }
 
 impl<const N: usize> Logs<N> {
     pub(super) fn new() -> Self {
-        let log = || Log { lines: Vec::new(), first: 0, length: 0, limit: SHORTEST };
-        Self { logs: std::array::from_fn(|_| log()) }
+        Self { logs: std::array::from_fn(|_| Log::default()) }
     }
 
     #[inline]
@@ -46,12 +58,6 @@ impl<const N: usize> Logs<N> {
         slots.note(slot) as usize % N
     }
 
-    /// What the note of a slot says if this line counts.
-    #[inline]
-    fn note(queue: usize, line: usize) -> u32 {
-        (line * N + queue) as u32
-    }
-
     /// Puts a slot that is in no queue at the end.
     #[inline]
     pub(super) fn push<I: Index>(&mut self, queue: usize, slots: &mut Slots<I>, slot: u32) {
@@ -62,55 +68,65 @@ impl<const N: usize> Logs<N> {
     /// Moves a slot to the end of its queue.
     #[inline]
     pub(super) fn renew<I: Index>(&mut self, queue: usize, slots: &mut Slots<I>, slot: u32) {
-        let last = self.logs[queue].lines.len().wrapping_sub(1);
-        if slots.note(slot) != Self::note(queue, last) {
-            self.write(queue, slots, slot);
-        }
+        self.logs[queue].clear(slots.note(slot) as usize / N);
+        self.write(queue, slots, slot);
     }
 
+    /// Writes a slot, no line of which counts.
     #[inline]
     fn write<I: Index>(&mut self, queue: usize, slots: &mut Slots<I>, slot: u32) {
-        if self.logs[queue].lines.len() == self.logs[queue].limit {
-            *slots.note_mut(slot) = NOWHERE;
+        if self.logs[queue].end == self.logs[queue].lines.len() {
             self.write_out(queue, slots);
         }
         let log = &mut self.logs[queue];
-        *slots.note_mut(slot) = Self::note(queue, log.lines.len());
-        log.lines.push(slot);
+        let line = log.end;
+        log.end += 1;
+        log.lines[line] = slot;
+        log.mark(line);
+        *slots.note_mut(slot) = (line * N + queue) as u32;
     }
 
     #[cold]
+    #[inline(never)]
     fn write_out<I: Index>(&mut self, queue: usize, slots: &mut Slots<I>) {
         let log = &mut self.logs[queue];
         let mut kept = 0;
-        for line in log.first..log.lines.len() {
-            // Without a branch: which lines count is anybody's guess.
-            let slot = log.lines[line];
-            let note = slots.note_mut(slot);
-            let counts = *note == Self::note(queue, line);
-            *note = if counts { Self::note(queue, kept) } else { *note };
-            log.lines[kept] = slot;
-            kept += usize::from(counts);
+        for word in log.first..log.bits.len() {
+            let mut bits = log.bits[word];
+            while bits != 0 {
+                let slot = log.lines[word * 64 + bits.trailing_zeros() as usize];
+                log.lines[kept] = slot;
+                *slots.note_mut(slot) = (kept * N + queue) as u32;
+                kept += 1;
+                bits &= bits - 1;
+            }
         }
-        log.lines.truncate(kept);
-        log.first = 0;
-        log.limit = (LINES_PER_SLOT * kept).max(SHORTEST);
+        let limit = (LINES_PER_SLOT * kept).max(SHORTEST).next_multiple_of(64);
+        log.lines.resize(limit, 0);
+        log.bits.clear();
+        log.bits.resize(limit / 64, 0);
+        (0..kept).for_each(|line| log.mark(line));
+        (log.first, log.end) = (0, kept);
     }
 
     /// Takes a slot out of its queue, wherever it is.
     #[inline]
     pub(super) fn remove<I: Index>(&mut self, queue: usize, slots: &mut Slots<I>, slot: u32) {
-        *slots.note_mut(slot) = NOWHERE;
+        self.logs[queue].clear(slots.note(slot) as usize / N);
         self.logs[queue].length -= 1;
     }
 
     /// The first of a queue; it stays.
     #[inline]
-    pub(super) fn first<I: Index>(&mut self, queue: usize, slots: &Slots<I>) -> Option<u32> {
+    pub(super) fn first(&mut self, queue: usize) -> Option<u32> {
         let log = &mut self.logs[queue];
-        while let Some(slot) = log.lines.get(log.first) {
-            if slots.note(*slot) == Self::note(queue, log.first) {
-                return Some(*slot);
+        while log.first * 64 < log.end {
+            let bits = log.bits[log.first];
+            if bits != 0 {
+                return Some(log.lines[log.first * 64 + bits.trailing_zeros() as usize]);
+            }
+            if (log.first + 1) * 64 > log.end {
+                break; // more lines will come into this word
             }
             log.first += 1;
         }
@@ -119,13 +135,15 @@ impl<const N: usize> Logs<N> {
 
     /// The last of a queue; it stays.
     #[inline]
-    pub(super) fn last<I: Index>(&mut self, queue: usize, slots: &Slots<I>) -> Option<u32> {
+    pub(super) fn last(&mut self, queue: usize) -> Option<u32> {
         let log = &mut self.logs[queue];
-        while let Some(slot) = log.lines[log.first..].last() {
-            if slots.note(*slot) == Self::note(queue, log.lines.len() - 1) {
-                return Some(*slot);
+        while log.end > log.first * 64 {
+            let word = (log.end - 1) / 64;
+            if log.bits[word] != 0 {
+                log.end = word * 64 + 64 - log.bits[word].leading_zeros() as usize;
+                return Some(log.lines[log.end - 1]);
             }
-            log.lines.pop();
+            log.end = word * 64;
         }
         None
     }
@@ -133,7 +151,7 @@ impl<const N: usize> Logs<N> {
     /// Takes the first of a queue out of it.
     #[inline]
     pub(super) fn pop<I: Index>(&mut self, queue: usize, slots: &mut Slots<I>) -> Option<u32> {
-        let slot = self.first(queue, slots)?;
+        let slot = self.first(queue)?;
         self.remove(queue, slots, slot);
         Some(slot)
     }

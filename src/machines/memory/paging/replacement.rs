@@ -4,7 +4,8 @@ use super::clock::{Clock, Sieve};
 use super::frequency::Lfu;
 use super::index::Index;
 use super::kind::{Kind, NEEDS_THE_FUTURE, Options};
-use super::plain::{Fifo, Lru, Mru, Random};
+use super::lru::Lru;
+use super::plain::{Fifo, Mru, Random};
 use super::scan::{S3Fifo, TwoQ};
 use crate::sim::Invalid;
 
@@ -17,6 +18,28 @@ pub enum Access<P> {
     Filled,
     /// It got the frame of another page.
     Evicted(P),
+}
+
+/// What references in a row met.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// References whose page had a frame.
+    pub hits: u64,
+    /// References whose page had none.
+    pub faults: u64,
+    /// Faults that took the frame of another page.
+    pub evictions: u64,
+    /// Evictions of pages that had been written to.
+    pub write_backs: u64,
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, more: Self) {
+        self.hits += more.hits;
+        self.faults += more.faults;
+        self.evictions += more.evictions;
+        self.write_backs += more.write_backs;
+    }
 }
 
 /// What a second access to a page does, right behind one to the same page.
@@ -33,13 +56,21 @@ pub enum Repeat {
 /// A set of frames.
 pub trait Replacement {
     /// How pages are numbered.
-    type Page;
+    type Page: Copy + Eq;
 
     /// What a repeated access does; [`Repeat::Counts`] is always true.
     const REPEAT: Repeat;
 
     /// A page is used. Afterwards it has a frame.
     fn access(&mut self, page: Self::Page) -> Access<Self::Page>;
+
+    /// Pages are used in a row: what they met. Their numbers are made of what is in the string.
+    fn access_all(&mut self, pages: &[u64], number: impl Fn(u64) -> Self::Page) -> Counts
+    where
+        Self: Sized,
+    {
+        one_by_one(self, pages, number)
+    }
 
     /// A page gives its frame back, if it has one, and is forgotten: whether it had.
     fn remove(&mut self, page: Self::Page) -> bool;
@@ -49,6 +80,30 @@ pub trait Replacement {
 
     /// How many pages have one.
     fn resident(&self) -> usize;
+}
+
+/// As [`Replacement::access_all`] does it where nothing is gained by looking ahead.
+pub(super) fn one_by_one<M: Replacement>(
+    machine: &mut M,
+    pages: &[u64],
+    number: impl Fn(u64) -> M::Page,
+) -> Counts {
+    let mut counts = Counts::default();
+    let (mut before, mut repeats) = (None, false);
+    for page in pages.iter().map(|page| number(*page)) {
+        if M::REPEAT != Repeat::Counts && before == Some(page) && repeats {
+            counts.hits += 1;
+            continue;
+        }
+        let access = machine.access(page);
+        let hit = matches!(access, Access::Hit);
+        counts.hits += u64::from(hit);
+        counts.evictions += u64::from(matches!(access, Access::Evicted(_)));
+        before = Some(page);
+        repeats = M::REPEAT == Repeat::Idle || hit;
+    }
+    counts.faults = pages.len() as u64 - counts.hits;
+    counts
 }
 
 /// A set of frames under any of the policies that do not need to know the future.
@@ -63,7 +118,7 @@ pub trait Replacement {
 #[expect(missing_docs, reason = "the variants are those of `Kind`")]
 pub enum Policy<I: Index> {
     Fifo(Fifo<I>),
-    Lru(Lru<I>),
+    Lru(Lru<I::Places>),
     Mru(Mru<I>),
     Clock(Clock<I>),
     Lfu(Lfu<I>),

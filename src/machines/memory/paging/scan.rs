@@ -207,7 +207,7 @@ impl<I: Index> S3Fifo<I> {
     /// Pages that were used often enough move on to the main queue; the first that was not, leaves.
     fn evict_small(&mut self) -> Option<I::Page> {
         let pages = &mut self.pages;
-        while let Some(slot) = pages.queues.first(NEW, &pages.slots) {
+        while let Some(slot) = pages.queues.first(NEW) {
             if pages.uses[slot as usize] < self.move_to_main {
                 return pages.leave_remembered();
             }
@@ -220,7 +220,7 @@ impl<I: Index> S3Fifo<I> {
     /// Pages that were used go round once more; the first that was not, leaves.
     fn evict_main(&mut self) -> Option<I::Page> {
         let pages = &mut self.pages;
-        while let Some(slot) = pages.queues.first(MAIN, &pages.slots) {
+        while let Some(slot) = pages.queues.first(MAIN) {
             let uses = &mut pages.uses[slot as usize];
             if *uses == 0 {
                 return pages.leave(MAIN);

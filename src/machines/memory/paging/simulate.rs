@@ -5,7 +5,7 @@ use super::distances;
 use super::index::{Direct, Hashed, NONE, Slots};
 use super::kind::{Kind, Options};
 use super::optimal::{Met, Optimal, next_uses};
-use super::replacement::{Access, Policy, Repeat, Replacement, with_machine};
+use super::replacement::{Access, Counts, Policy, Replacement, with_machine};
 use crate::sim::Invalid;
 
 /// What became of a reference.
@@ -31,19 +31,6 @@ pub struct References<'a> {
     pub page_bits: u32,
     /// Which of them write; none: nothing is ever dirty.
     pub writes: Option<&'a [bool]>,
-}
-
-/// What all of them met.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// References whose page had a frame.
-    pub hits: u64,
-    /// References whose page had none.
-    pub faults: u64,
-    /// Faults that took the frame of another page.
-    pub evictions: u64,
-    /// Evictions of pages that had been written to.
-    pub write_backs: u64,
 }
 
 /// What each of them met.
@@ -103,8 +90,8 @@ impl References<'_> {
 
     /// Whether an array of all page numbers is smaller than a table of those with a frame is likely to be.
     fn are_dense(&self) -> bool {
-        let most = self.pages.iter().copied().fold(0, u64::max) >> self.page_bits;
-        most < DENSE
+        let most = |chunk: &[u64]| chunk.iter().copied().fold(0, u64::max) >> self.page_bits;
+        self.pages.chunks(1024).all(|chunk| most(chunk) < DENSE)
     }
 
     /// What LRU meets with so many frames, by its misses for all numbers of frames.
@@ -159,27 +146,14 @@ fn count<M: Replacement>(
     number: impl Fn(u64) -> M::Page,
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Counts, Error> {
-    let (mut hits, mut evictions) = (0, 0);
-    let (mut before, mut repeats) = (None, false);
+    let mut counts = Counts::default();
     for chunk in references.pages.chunks(CHUNK) {
-        for page in chunk.iter().map(|page| page >> references.page_bits) {
-            if M::REPEAT != Repeat::Counts && before == Some(page) && repeats {
-                hits += 1;
-                continue;
-            }
-            let access = machine.access(number(page));
-            let hit = matches!(access, Access::Hit);
-            hits += u64::from(hit);
-            evictions += u64::from(matches!(access, Access::Evicted(_)));
-            before = Some(page);
-            repeats = M::REPEAT == Repeat::Idle || hit;
-        }
+        counts += machine.access_all(chunk, |page| number(page >> references.page_bits));
         if !go_on() {
             return Err(Error::Interrupted);
         }
     }
-    let faults = references.pages.len() as u64 - hits;
-    Ok(Counts { hits, faults, evictions, write_backs: 0 })
+    Ok(counts)
 }
 
 fn optimal(next: &[u32], frames: usize, go_on: &mut dyn FnMut() -> bool) -> Result<Counts, Error> {

@@ -1,6 +1,6 @@
 //! The policies against their slow doubles, worked numbers, and laws.
 use super::reference::Slow;
-use super::simulate::{Counts, Details, References, compare, detailed, distinct, simulate};
+use super::simulate::{Details, References, compare, detailed, distinct, simulate};
 use super::*;
 use crate::sim::{Purpose, Rng};
 
@@ -183,21 +183,24 @@ fn one_pass_gives_the_misses_of_lru_for_every_number_of_frames() {
     }
 }
 
-/// Enough references to number places anew, many times.
+/// Enough references to number places anew and to write logs out, many times, with tables small and large, and where
+/// references are looked up in groups.
 #[test]
-fn distances_survive_renumbering() {
-    let mut rng = Rng::stream(1, Purpose::Memory, 5, 0);
-    let string: Vec<u64> = (0..600_000)
-        .map(|_| {
-            let most = 1 + rng.below(3000);
-            rng.below(most) << 20
-        })
-        .collect();
-    let misses = distances::misses(&distances::histogram(&string, 20, &mut || true).unwrap());
-    for frames in [1, 7, 64, 500, 1500, 2500] {
-        let run = References { pages: &string, page_bits: 20, writes: None };
-        let counts = simulate(&run, Kind::Lru, frames, &Options::default(), &mut || true).unwrap();
-        assert_eq!(counts.faults, misses[frames as usize - 1]);
+fn distances_and_runs_agree_on_long_strings() {
+    for (pages, bits) in [(3000, 20), (3000, 0), (60_000, 0), (150_000, 12)] {
+        let mut rng = Rng::stream(pages, Purpose::Memory, 5, 0);
+        let string: Vec<u64> = (0..600_000)
+            .map(|_| {
+                let most = 1 + rng.below(pages);
+                rng.below(most) << bits
+            })
+            .collect();
+        let misses = distances::misses(&distances::histogram(&string, bits, &mut || true).unwrap());
+        for frames in [1, 7, 64, 500, 1500, 2500, 40_000] {
+            let run = References { pages: &string, page_bits: bits, writes: None };
+            let counts = simulate(&run, Kind::Lru, frames, &Options::default(), &mut || true).unwrap();
+            assert_eq!(counts.faults, misses[(frames as usize).min(misses.len()) - 1]);
+        }
     }
 }
 
