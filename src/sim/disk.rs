@@ -182,6 +182,18 @@ impl<P: Protocol> Disk<P> {
         (self.acknowledged, self.synced) = (self.written, self.written);
     }
 
+    /// What waits, oldest first.
+    pub(super) fn held(&self) -> impl Iterator<Item = &Held<P>> {
+        self.outbox.iter().map(|(_, held)| held)
+    }
+
+    /// All that waits is forgotten, and everything written is durable.
+    pub(super) fn forget(&mut self) {
+        self.settle_all();
+        self.outbox.clear();
+        self.syncing = None;
+    }
+
     /// Why nobody can say what will become of its writes; `None`: it behaves.
     pub(super) fn misbehaves(&self) -> Option<&'static str> {
         match () {

@@ -3,8 +3,8 @@ use serde::ser::{self, Impossible, Serialize, Serializer};
 
 /// The name of `value`'s kind: of `Any::Raft(Msg::AppendEntries { .. })`, `append_entries`.
 ///
-/// Follows newtype variants inward and stops at the first variant that carries anything else; a value
-/// that is no enum is named by its type, a primitive by `value`. Costs a few nanoseconds: nothing inside
+/// Follows newtype variants inward and stops at the first variant that carries anything else; of a tuple, the first
+/// part gives the name if it is an enum. A value that is no enum is named by its type, a primitive by `value`. Costs a few nanoseconds: nothing inside
 /// the variant is looked at.
 pub fn label<T: Serialize + ?Sized>(value: &T) -> &'static str {
     match value.serialize(Namer { outer: None }) {
@@ -52,7 +52,7 @@ impl Serializer for Namer {
     type Ok = Never;
     type Error = Found;
     type SerializeSeq = Impossible<Never, Found>;
-    type SerializeTuple = Impossible<Never, Found>;
+    type SerializeTuple = Self;
     type SerializeTupleStruct = Impossible<Never, Found>;
     type SerializeTupleVariant = Impossible<Never, Found>;
     type SerializeMap = Impossible<Never, Found>;
@@ -99,7 +99,7 @@ impl Serializer for Namer {
         Err(Found(self.outer.unwrap_or("value")))
     }
     fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, Found> {
-        Err(Found(self.outer.unwrap_or("value")))
+        Ok(self)
     }
     fn serialize_tuple_struct(
         self,
@@ -134,6 +134,18 @@ impl Serializer for Namer {
     }
 }
 
+impl ser::SerializeTuple for Namer {
+    type Ok = Never;
+    type Error = Found;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, first: &T) -> Result<(), Found> {
+        match first.serialize(Self { outer: Some(self.outer.unwrap_or("value")) })? {}
+    }
+    fn end(self) -> Result<Never, Found> {
+        self.found("value")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,12 +159,14 @@ mod tests {
         RequestVote { term: u64 },
         Ping(u32),
         Pair(Body),
+        Both((u8, u8)),
         Tick,
     }
     #[derive(Serialize)]
     #[serde(rename_all = "snake_case")]
     enum Outer {
         Raft(Inner),
+        Coloured((Inner, u8)),
     }
 
     #[test]
@@ -161,6 +175,9 @@ mod tests {
         assert_eq!(label(&Outer::Raft(Inner::Ping(7))), "ping");
         assert_eq!(label(&Outer::Raft(Inner::Pair(Body(1, 2)))), "pair");
         assert_eq!(label(&Outer::Raft(Inner::Tick)), "tick");
+        assert_eq!(label(&Outer::Raft(Inner::Both((1, 2)))), "both");
+        assert_eq!(label(&Outer::Coloured((Inner::Ping(7), 1))), "ping");
+        assert_eq!(label(&(1, 2)), "value");
         assert_eq!(label(&Body(1, 2)), "Body");
         assert_eq!(label(&3u8), "value");
     }

@@ -36,7 +36,7 @@ pub use invalid::Invalid;
 pub use label::label;
 pub use metrics::Metrics;
 pub use nemesis::{Hazard, Nemesis, Scope, Strike};
-pub use network::{Network, Places};
+pub use network::{Channels, Network, Places};
 pub use node::Node;
 pub use operation::{Access, Operation, Outcome, Request};
 pub use protocol::{
@@ -47,4 +47,6 @@ pub use rng::{Probability, Purpose, Rng};
 pub use trace::{NOBODY, Row, RowKind, Trace, TraceLevel};
 pub use trials::{Plan, Trial, trials};
 pub use value::Value;
-pub use world::{ArmedTimer, Config, Invariants, Limits, Moment, NodeMoment, Pending, PendingKind, World};
+pub use world::{
+    ArmedTimer, Config, Invariants, Limits, Moment, NodeMoment, Pending, PendingKind, Restored, World,
+};

@@ -128,6 +128,17 @@ pub(super) struct Links {
     fronts: Vec<Front>,
 }
 
+/// What may go wrong with messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Channels {
+    /// They may overtake each other.
+    pub disorder: bool,
+    /// They may be lost, also because a link is cut or a node is down.
+    pub lose: bool,
+    /// They may arrive twice.
+    pub double: bool,
+}
+
 /// What becomes of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
@@ -146,6 +157,19 @@ pub(super) enum Fate {
 impl Links {
     pub(super) fn new(network: Network, seed: u64) -> Self {
         Self { network, seed, rows: Vec::new(), fronts: Vec::new() }
+    }
+
+    /// What may go wrong with messages, as things are.
+    pub(super) fn channels(&self) -> Channels {
+        let may = |chance: Probability| chance != Probability::NEVER;
+        let fronts = || self.fronts.iter().map(|it| &it.weather);
+        Channels {
+            disorder: !self.network.fifo,
+            lose: may(self.network.loss)
+                || self.rows.iter().flatten().any(|link| link.blocked)
+                || fronts().any(|it| may(it.loss) || may(it.corrupt)),
+            double: may(self.network.duplicate) || fronts().any(|it| may(it.duplicate)),
+        }
     }
 
     /// Every link draws from a new stream from now on.

@@ -104,6 +104,12 @@ impl<P: Protocol> Node<P> {
         self.state = Some(self.spawned.clone());
     }
 
+    /// Puts another value in the place of the live one and of the one it restarts from.
+    pub(super) fn convert(&mut self, mut convert: impl FnMut(P, bool) -> P) {
+        self.spawned = convert(self.spawned.clone(), false);
+        self.state = self.state.take().map(|state| convert(state, true));
+    }
+
     /// Blanks the disk.
     pub(super) fn format(&mut self) {
         self.content = self.spawned.format();

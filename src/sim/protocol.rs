@@ -339,8 +339,22 @@ impl<'a, P: Protocol> Cx<'a, P> {
         self.lift_as(part, true, body);
     }
     fn lift_as<Q: Protocol>(&mut self, part: &Part<P, Q>, muted: bool, body: impl FnOnce(&mut Cx<'_, Q>)) {
-        let mut lifted = Lifted { outer: &mut *self.backend, part, muted };
-        let mut inner = Cx::new(self.id, self.now, (part.disk)(self.disk), &mut lifted);
+        let wrap = |effect| match effect {
+            Effect::Send(..) | Effect::Reply(..) if muted => None,
+            effect => Some(part.wrap(effect)),
+        };
+        self.lift_through(part.disk, wrap, body);
+    }
+    /// As [`lift`](Self::lift), but whoever lifts sees each effect of the part and says what comes of it: for a
+    /// protocol that must know what its part does, as the recorder of a snapshot must.
+    pub fn lift_through<Q: Protocol>(
+        &mut self,
+        disk: fn(&mut P::Disk) -> &mut Q::Disk,
+        wrap: impl FnMut(Effect<Q>) -> Option<Effect<P>>,
+        body: impl FnOnce(&mut Cx<'_, Q>),
+    ) {
+        let mut lifted = Lifted { outer: &mut *self.backend, wrap };
+        let mut inner = Cx::new(self.id, self.now, disk(self.disk), &mut lifted);
         body(&mut inner);
         self.clock_read.set(self.clock_read.get() || inner.clock_was_read());
     }
@@ -360,24 +374,29 @@ pub struct Part<P: Protocol, Q: Protocol> {
     pub write: fn(<Q::Disk as Storage>::Write) -> <P::Disk as Storage>::Write,
 }
 
-struct Lifted<'a, P: Protocol, Q: Protocol> {
-    outer: &'a mut dyn Backend<P>,
-    part: &'a Part<P, Q>,
-    muted: bool,
+impl<P: Protocol, Q: Protocol> Part<P, Q> {
+    fn wrap(&self, effect: Effect<Q>) -> Effect<P> {
+        match effect {
+            Effect::Send(to, msg, order) => Effect::Send(to, (self.msg)(msg), order),
+            Effect::Reply(op, reply, order) => Effect::Reply(op, (self.reply)(reply), order),
+            Effect::Arm(timer, span) => Effect::Arm((self.timer)(timer), span),
+            Effect::Disarm(timer) => Effect::Disarm((self.timer)(timer)),
+            Effect::Wrote(inverse) => Effect::Wrote((self.write)(inverse)),
+            Effect::Note(label, number) => Effect::Note(label, number),
+        }
+    }
 }
 
-impl<P: Protocol, Q: Protocol> Backend<Q> for Lifted<'_, P, Q> {
+struct Lifted<'a, P: Protocol, W> {
+    outer: &'a mut dyn Backend<P>,
+    wrap: W,
+}
+
+impl<P: Protocol, Q: Protocol, W: FnMut(Effect<Q>) -> Option<Effect<P>>> Backend<Q> for Lifted<'_, P, W> {
     fn emit(&mut self, effect: Effect<Q>) {
-        let part = self.part;
-        self.outer.emit(match effect {
-            Effect::Send(..) | Effect::Reply(..) if self.muted => return,
-            Effect::Send(to, msg, order) => Effect::Send(to, (part.msg)(msg), order),
-            Effect::Reply(op, reply, order) => Effect::Reply(op, (part.reply)(reply), order),
-            Effect::Arm(timer, span) => Effect::Arm((part.timer)(timer), span),
-            Effect::Disarm(timer) => Effect::Disarm((part.timer)(timer)),
-            Effect::Wrote(inverse) => Effect::Wrote((part.write)(inverse)),
-            Effect::Note(label, number) => Effect::Note(label, number),
-        });
+        if let Some(effect) = (self.wrap)(effect) {
+            self.outer.emit(effect);
+        }
     }
     fn choose(&mut self, choice: Choice) -> u32 {
         self.outer.choose(choice)

@@ -8,6 +8,7 @@ mod loads;
 mod manual;
 mod moment;
 mod port;
+mod restore;
 mod run;
 
 use std::collections::VecDeque;
@@ -32,6 +33,7 @@ pub use invariants::Invariants;
 use invariants::Watch;
 pub use manual::{Pending, PendingKind};
 pub use moment::{ArmedTimer, Moment, NodeMoment};
+pub use restore::Restored;
 
 /// What a world is made with.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -90,7 +90,7 @@ impl<P: Protocol> Port<'_, P> {
         self.core.answer(self.id, op, reply);
     }
 
-    fn arm(&mut self, timer: P::Timer, span: Span) {
+    pub(super) fn arm(&mut self, timer: P::Timer, span: Span) {
         let Machine { timers, clock, timer_rng, .. } = &mut *self.machine;
         let span = Span { min: span.min, max: span.max.max(span.min) };
         let armed = clock.counter_at(self.core.now);
