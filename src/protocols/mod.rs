@@ -230,6 +230,9 @@ const fn same(one: &str, other: &str) -> bool {
 
 const _: () = assert!(size_of::<AnyMsg>() <= 64, "messages are moved by value: share the rare large body");
 
+/// Global snapshots: a protocol around any other (notes, section 2.1).
+pub mod snapshot;
+
 // The registry, in the order of the notes. A protocol's place is part of what fingerprints are made of, so what is
 // added later comes after.
 protocols! {
@@ -253,6 +256,8 @@ protocols! {
     mutual_exclusion => MutualExclusion,
     /// A clock that knows how far it can be off (notes, section 2.13).
     truetime => Truetime,
+    /// Accounts that send each other money, to take snapshots of (notes, section 2.1).
+    bank => Bank,
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod golden;
 mod mutual_exclusion;
 mod nemesis;
 mod raft;
+mod snapshot;
 mod three_phase_commit;
 mod tidy;
 mod timekeeping;
