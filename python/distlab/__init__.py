@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import clocks, hashing, memory, specs
 from ._core import Context, View, __version__
+from .bank import Bank
 from .causal import Causality, Cut, causality
 from .cluster import Cluster, Op, load
 from .commitment import AtomicCommit, CommitClient, CommitOp
@@ -78,6 +79,7 @@ from .node import Node
 from .ntp import Berkeley, Cristian, Ntp
 from .raft import Client, Entry, Raft
 from .records import Latency, Trace
+from .snapshot import Snapshot
 from .spec import Spec
 from .three_phase_commit import ThreePhaseCommit
 from .timekeeping import (
@@ -103,6 +105,7 @@ __all__ = [
     "MODELS",
     "AllocationError",
     "AtomicCommit",
+    "Bank",
     "Berkeley",
     "Budget",
     "BudgetExceeded",
@@ -173,6 +176,7 @@ __all__ = [
     "Sequential",
     "SerializationError",
     "Shifted",
+    "Snapshot",
     "Spec",
     "SpecError",
     "StateGraph",

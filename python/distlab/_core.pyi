@@ -294,6 +294,25 @@ class World:
     def history(self, start: int = 0) -> HistoryColumns:
         """Every operation from the ``start``-th."""
 
+    # Snapshots.
+    def channels(self) -> dict[str, bool]:
+        """What may go wrong with messages, as things are: ``disorder``, ``lose``, ``double``."""
+
+    def begin_snapshot(self, initiator: _Node, algorithm: str) -> int:
+        """Every node takes part in snapshots from now on, and one begins at a node, now; its number."""
+
+    def is_complete(self, initiator: _Node, number: int) -> bool:
+        """Whether the initiator has all of a snapshot."""
+
+    def snapshot(self, initiator: _Node, number: int) -> dict[str, Any]:
+        """A snapshot as its initiator has it: ``complete``, ``nodes`` (``state, disk, timers, channels``) and ``flaws``.
+
+        A flaw is a channel that does not add up: sender, receiver, how many messages were sent, received and recorded.
+        """
+
+    def restore(self, initiator: _Node, number: int) -> World:
+        """A copy that goes on from a snapshot, with nobody taking part in snapshots."""
+
     # Time travel.
     def fork(self, seed: int | None = None) -> World:
         """A copy with the same future; with ``seed``, only the same past."""

@@ -16,6 +16,7 @@ from .faults import FaultVerbs, Hazard, Schedule
 from .history import History
 from .network import Disk, Network, distribution
 from .records import Trace, table
+from .snapshot import ALGORITHMS, Snapshot, SnapshotAlgorithm, check_channels
 from .units import Duration
 from .workload import Load, Workload
 
@@ -452,6 +453,63 @@ class Cluster(FaultVerbs):
         copy._agenda = list(self._agenda)
         return copy
 
+    def snapshot(
+        self,
+        initiator: str | None = None,
+        *,
+        algorithm: SnapshotAlgorithm = "chandy_lamport",
+        unsafe: bool = False,
+    ) -> Snapshot:
+        """Have a node begin a global snapshot, now: of whatever runs here, which need not know.
+
+        Parameters
+        ----------
+        initiator : str, optional
+            Who begins; the first node that is up otherwise. Several snapshots may be under way at once.
+        algorithm : {"chandy_lamport", "lai_yang", "naive"}
+            One marker on every channel, which must keep the order of messages; messages that tell whether their sender
+            has recorded its state, on any channels that lose nothing; or every node when it is told to, and no
+            channels, which is wrong.
+        unsafe : bool
+            Whether to try it on a network on which it is wrong, or may never complete.
+
+        Returns
+        -------
+        Snapshot
+            Still under way: ``snapshot.wait()`` runs the cluster until it is complete.
+
+        Raises
+        ------
+        ParameterError
+            If messages may be lost, doubled or (Chandy-Lamport) overtake each other, or the initiator is down.
+
+        Notes
+        -----
+        n nodes exchange n (n - 1) markers and n - 1 reports (Chandy and Lamport), or n - 1 requests, n - 1 reports, and
+        a report for each message that was under way (Lai and Yang). A node that crashes forgets what it was recording.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> raft = dl.Raft(3, seed=1, network=dl.Network(fifo=True))
+        >>> _ = raft.run_until(raft.has_leader)
+        >>> snapshot = raft.snapshot("n2").wait()
+        >>> [status["role"] for status in map(raft.status, raft.nodes)].count("leader"), snapshot.consistent
+        (1, True)
+        """
+        if initiator is None:
+            up = [name for name in self.nodes if self.up(name)]
+            if not up:
+                raise ParameterError("initiator", initiator, "a node that is up: all are down")
+            initiator = up[0]
+        elif not self.up(self._known(initiator)):
+            raise ParameterError("initiator", initiator, "a node that is up")
+        units.choice(algorithm, "algorithm", ALGORITHMS)
+        if not unsafe:
+            check_channels(self._world.channels(), algorithm)
+        number = self._world.begin_snapshot(initiator, algorithm)
+        return Snapshot(self, initiator, number, algorithm)
+
     def save(self, path: str | os.PathLike[str] | None = None) -> bytes:
         """The whole cluster as data; also written to ``path`` if one is given.
 
@@ -745,6 +803,7 @@ def load(source: bytes | str | os.PathLike[str], nodes: Sequence[type] = ()) -> 
     >>> again.run_for("1s").fingerprint == raft.run_for("1s").fingerprint
     True
     """
+    from .bank import Bank
     from .mutual_exclusion import MutualExclusion
     from .ntp import Berkeley, Cristian, Ntp
     from .raft import Raft
@@ -756,7 +815,7 @@ def load(source: bytes | str | os.PathLike[str], nodes: Sequence[type] = ()) -> 
     cluster = Cluster.load_from(source, nodes)
     commitment = (TwoPhaseCommit, ThreePhaseCommit)
     clocks = (Ntp, Cristian, Berkeley, TrueTime, MutualExclusion)
-    facades: tuple[Any, ...] = (Raft, Transactions, *commitment, *clocks)
+    facades: tuple[Any, ...] = (Raft, Transactions, *commitment, *clocks, Bank)
     for facade in facades:
         if facade._is_saved(cluster):
             return cast("Cluster", facade.load_from(source, nodes))

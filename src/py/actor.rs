@@ -1,4 +1,5 @@
-//! Whatever may live in a world that Python made: a node of ours, or an object of the user's.
+//! Whatever may live in a world that Python made: a node of ours, or an object of the user's, and what takes snapshots
+//! around either.
 //!
 //! The two may talk. What one of ours says reaches a user's node as the bridge shows it,
 //! `{"raft": {"request_vote": {...}}}`, and a user's node says the same to one of ours.
@@ -11,6 +12,7 @@ use super::errors::class::HandlerError;
 use super::fault;
 use super::node::{Answer, PyNode};
 use super::plain::Plain;
+use crate::protocols::snapshot::{self, Snapshot};
 use crate::protocols::{AnyCall, AnyDisk, AnyMonitor, AnyMsg, AnyNode, AnyReply, AnyTimer, AnyWrite};
 use crate::sim::{
     Believed, Broken, Cx, Monitor, NodeId, NodeView, OpId, Operation, Outcome, Part, Protocol, Reading,
@@ -19,7 +21,7 @@ use crate::sim::{
 
 /// One of ours, or one of theirs.
 macro_rules! either {
-    ($(#[$meta:meta])* $Name:ident { $($(#[$own:meta])* $Own:ident,)* } $ours:ty, $theirs:ty) => {
+    ($(#[$meta:meta])* $Name:ident { $($(#[$own:meta])* $Own:ident,)* } $ours:ty, $theirs:ty $(, $around:ty)?) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
@@ -30,12 +32,14 @@ macro_rules! either {
             Ours($ours),
             /// Of a node written in Python.
             Theirs($theirs),
+            $(/// Of what takes snapshots around either.
+            Snapshot(Box<$around>),)?
         }
     };
 }
 
-either! { /** A node. */ Actor {} AnyNode, PyNode }
-either! { /** A message. */ Msg {} AnyMsg, Plain }
+either! { /** A node. */ Actor {} AnyNode, PyNode, Snapshot<Actor> }
+either! { /** A message. */ Msg {} AnyMsg, Plain, snapshot::Msg<Actor> }
 either! { /** A timer. */ Timer {} AnyTimer, Plain }
 either! { /** A question. */ Call {} AnyCall, Plain }
 either! { /** An answer. */ Reply { /** The node is of another kind than the question. */ Foreign, } AnyReply, Answer }
@@ -51,6 +55,59 @@ const THEIRS: Part<Actor, PyNode> = Part {
     disk: Disk::theirs,
     write: Write::Theirs,
 };
+
+/// A snapshot's messages travel as they are, and the application's as if nobody took snapshots.
+const SNAPSHOT: Part<Actor, Snapshot<Actor>> = Part {
+    msg: Msg::from,
+    timer: |timer| timer,
+    reply: |reply| reply,
+    disk: |disk| disk,
+    write: |write| write,
+};
+
+impl From<snapshot::Msg<Actor>> for Msg {
+    fn from(msg: snapshot::Msg<Actor>) -> Self {
+        match msg {
+            snapshot::Msg::App(msg) => msg,
+            msg => Self::Snapshot(Box::new(msg)),
+        }
+    }
+}
+
+impl From<Msg> for snapshot::Msg<Actor> {
+    fn from(msg: Msg) -> Self {
+        match msg {
+            Msg::Snapshot(msg) => *msg,
+            msg => Self::App(msg),
+        }
+    }
+}
+
+impl Actor {
+    /// What runs the protocol, without what takes snapshots around it.
+    pub fn core(&self) -> &Self {
+        match self {
+            Self::Snapshot(it) => it.inner.core(),
+            node => node,
+        }
+    }
+
+    /// See [`core`](Self::core).
+    pub fn core_mut(&mut self) -> &mut Self {
+        match self {
+            Self::Snapshot(it) => it.inner.core_mut(),
+            node => node,
+        }
+    }
+
+    /// See [`core`](Self::core).
+    pub fn into_core(self) -> Self {
+        match self {
+            Self::Snapshot(it) => it.inner.into_core(),
+            node => node,
+        }
+    }
+}
 
 impl Disk {
     fn ours(&mut self) -> &mut AnyDisk {
@@ -101,16 +158,24 @@ impl Protocol for Actor {
         match self {
             Self::Ours(node) => Disk::Ours(node.format()),
             Self::Theirs(node) => Disk::Theirs(node.format()),
+            Self::Snapshot(node) => node.format(),
         }
     }
     fn on_start(&mut self, cx: &mut Cx<'_, Self>) {
         match self {
             Self::Ours(node) => cx.lift(&OURS, |cx| node.on_start(cx)),
             Self::Theirs(node) => cx.lift(&THEIRS, |cx| node.on_start(cx)),
+            Self::Snapshot(node) => cx.lift(&SNAPSHOT, |cx| node.on_start(cx)),
         }
     }
     fn on_message(&mut self, cx: &mut Cx<'_, Self>, from: NodeId, msg: Msg) {
         match (self, msg) {
+            (Self::Snapshot(node), msg) => cx.lift(&SNAPSHOT, |cx| node.on_message(cx, from, msg.into())),
+            // A node that takes no part in snapshots hears the application only.
+            (node, Msg::Snapshot(msg)) => match *msg {
+                snapshot::Msg::App(msg) | snapshot::Msg::Red((msg, _)) => node.on_message(cx, from, msg),
+                _ => cx.note("foreign message", 0),
+            },
             (Self::Ours(node), Msg::Ours(msg)) => cx.lift(&OURS, |cx| node.on_message(cx, from, msg)),
             (Self::Theirs(node), Msg::Theirs(msg)) => cx.lift(&THEIRS, |cx| node.on_message(cx, from, msg)),
             (Self::Ours(node), Msg::Theirs(msg)) => {
@@ -130,6 +195,7 @@ impl Protocol for Actor {
     }
     fn on_timer(&mut self, cx: &mut Cx<'_, Self>, timer: Timer) {
         match (self, timer) {
+            (Self::Snapshot(node), timer) => cx.lift(&SNAPSHOT, |cx| node.on_timer(cx, timer)),
             (Self::Ours(node), Timer::Ours(timer)) => cx.lift(&OURS, |cx| node.on_timer(cx, timer)),
             (Self::Theirs(node), Timer::Theirs(timer)) => cx.lift(&THEIRS, |cx| node.on_timer(cx, timer)),
             _ => cx.note("foreign timer", 0),
@@ -137,6 +203,7 @@ impl Protocol for Actor {
     }
     fn on_call(&mut self, cx: &mut Cx<'_, Self>, op: OpId, call: Call) {
         match (self, call) {
+            (Self::Snapshot(node), call) => cx.lift(&SNAPSHOT, |cx| node.on_call(cx, op, call)),
             (Self::Ours(node), Call::Ours(call)) => cx.lift(&OURS, |cx| node.on_call(cx, op, call)),
             (Self::Theirs(node), Call::Theirs(call)) => cx.lift(&THEIRS, |cx| node.on_call(cx, op, call)),
             _ => cx.reply(op, Reply::Foreign),
@@ -144,6 +211,7 @@ impl Protocol for Actor {
     }
     fn status(&self, disk: &Disk) -> Status {
         match (self, disk) {
+            (Self::Snapshot(node), disk) => node.status(disk),
             (Self::Ours(node), Disk::Ours(disk)) => node.status(disk),
             (Self::Theirs(node), Disk::Theirs(disk)) => node.status(disk),
             _ => Status::new(),
@@ -153,12 +221,14 @@ impl Protocol for Actor {
         match self {
             Self::Ours(node) => node.time(reading),
             Self::Theirs(node) => node.time(reading),
+            Self::Snapshot(node) => node.time(reading),
         }
     }
     fn compose(&self, request: &Request) -> Option<Call> {
         match self {
             Self::Ours(node) => node.compose(request).map(Call::Ours),
             Self::Theirs(node) => node.compose(request).map(Call::Theirs),
+            Self::Snapshot(node) => node.compose(request),
         }
     }
     fn describe(call: &Call, reply: Option<&Reply>) -> Operation {
@@ -196,9 +266,9 @@ impl Monitor<Actor> for Watch {
         let get = |id| {
             let NodeView { state, disk, incarnation, reading } = (view.get)(id)?;
             let Disk::Ours(disk) = disk else { return None };
-            let state = state.and_then(|node| match node {
+            let state = state.and_then(|node| match node.core() {
                 Actor::Ours(node) => Some(node),
-                Actor::Theirs(_) => None,
+                _ => None,
             });
             Some(NodeView { state, disk, incarnation, reading })
         };

@@ -1,9 +1,11 @@
 //! What nodes say, keep and answer, as Python sees it: of our own protocols as data, of a user's node the value itself.
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyDict, PyString};
 
 use super::actor::{Actor, Call, Disk, Msg, Reply, Timer};
 use super::bridge::{Names, to_python};
+use crate::protocols::snapshot;
+use crate::sim::label;
 
 type Object<'py> = Bound<'py, PyAny>;
 
@@ -12,7 +14,21 @@ pub fn msg<'py>(py: Python<'py>, names: &Names, msg: &Msg) -> PyResult<Object<'p
     match msg {
         Msg::Ours(msg) => to_python(py, Some(names), msg),
         Msg::Theirs(msg) => msg.decode(py),
+        Msg::Snapshot(msg) => about_snapshot(py, names, msg),
     }
+}
+
+/// A message of a snapshot: what it carries of the application as ever, the rest in short.
+fn about_snapshot<'py>(py: Python<'py>, names: &Names, msg: &snapshot::Msg<Actor>) -> PyResult<Object<'py>> {
+    let id = match msg {
+        snapshot::Msg::App(it) | snapshot::Msg::Red((it, _)) => return self::msg(py, names, it),
+        snapshot::Msg::Begin(id) | snapshot::Msg::Marker(id) | snapshot::Msg::Take(id) => id,
+        snapshot::Msg::Report(it) => &it.0,
+        snapshot::Msg::Late(it) => &it.0,
+    };
+    let shown = PyDict::new(py);
+    shown.set_item(label(msg), to_python(py, Some(names), id)?)?;
+    Ok(shown.into_any())
 }
 
 /// A question.
@@ -42,8 +58,8 @@ pub fn reply<'py>(py: Python<'py>, names: &Names, reply: &Reply) -> PyResult<Obj
 
 /// A live state; None of a node that is down.
 pub fn state<'py>(py: Python<'py>, names: &Names, state: Option<&Actor>) -> PyResult<Object<'py>> {
-    match state {
-        None => Ok(py.None().into_bound(py)),
+    match state.map(Actor::core) {
+        None | Some(Actor::Snapshot(_)) => Ok(py.None().into_bound(py)),
         Some(Actor::Ours(state)) => to_python(py, Some(names), state),
         Some(Actor::Theirs(state)) => Ok(state.attributes(py)?.into_any()),
     }

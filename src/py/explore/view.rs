@@ -85,7 +85,7 @@ impl PyView {
         with(|seen| match seen.view.state(seen.scene.names.find(node)?) {
             None => Ok(None),
             Some(Actor::Theirs(it)) => Ok(Some(it.object(node.py()).clone())),
-            Some(Actor::Ours(_)) => Err(bad_value("node", node, "a node written in Python")),
+            Some(_) => Err(bad_value("node", node, "a node written in Python")),
         })
     }
 

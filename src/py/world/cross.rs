@@ -52,28 +52,28 @@ impl Inner {
 
     /// What a node is: that decides how anything for it is read.
     fn kind(&self, node: NodeId) -> &Actor {
-        self.world.node(node).spawned()
+        self.world.node(node).spawned().core()
     }
 
     pub fn read_msg(&self, to: NodeId, msg: &Object<'_>) -> PyResult<Msg> {
         match self.kind(to) {
             Actor::Ours(_) => from_python(msg, Some(&self.scene.names), "message").map(Msg::Ours),
-            Actor::Theirs(_) => Plain::encode(msg, "message").map(Msg::Theirs),
+            _ => Plain::encode(msg, "message").map(Msg::Theirs),
         }
     }
 
     pub fn read_call(&self, node: NodeId, call: &Object<'_>) -> PyResult<Call> {
         match self.kind(node) {
             Actor::Ours(_) => from_python(call, Some(&self.scene.names), "call").map(Call::Ours),
-            Actor::Theirs(_) => Plain::encode(call, "call").map(Call::Theirs),
+            _ => Plain::encode(call, "call").map(Call::Theirs),
         }
     }
 
     pub fn read_timer(&self, node: NodeId, timer: &Object<'_>) -> PyResult<Timer> {
         match (self.kind(node), timer.cast::<PyString>()) {
             (Actor::Ours(_), _) => from_python(timer, Some(&self.scene.names), "timer").map(Timer::Ours),
-            (Actor::Theirs(_), Ok(name)) => Ok(Timer::Theirs(Plain::text(name.to_str()?))),
-            (Actor::Theirs(_), Err(_)) => Err(bad_type("timer", timer, "the name of a timer")),
+            (_, Ok(name)) => Ok(Timer::Theirs(Plain::text(name.to_str()?))),
+            (_, Err(_)) => Err(bad_type("timer", timer, "the name of a timer")),
         }
     }
 
@@ -111,6 +111,7 @@ impl Inner {
                     state.cast().map_err(|_| bad_type("state", state, "a dict of attributes"))?;
                 own.with_attributes(attributes).map(Actor::Theirs)
             }
+            Actor::Snapshot(_) => unreachable!("a core is none"),
             Actor::Ours(own) => match from_python(state, Some(&self.scene.names), "state")? {
                 other if discriminant(&other) == discriminant(own) => Ok(Actor::Ours(other)),
                 _ => Err(bad_value("state", state, format!("a state of a {} node", label(own)))),

@@ -4,6 +4,7 @@ mod cross;
 mod engine;
 mod interrupt;
 mod save;
+mod snapshot;
 
 use std::collections::BTreeSet;
 
@@ -111,7 +112,7 @@ impl PyWorld {
         self.0.enter(node.py(), |world| {
             world.edit(id, |own_state, own_disk| {
                 if let Some(state) = state {
-                    *own_state = state;
+                    *own_state.core_mut() = state;
                 }
                 if let Some(disk) = disk {
                     *own_disk = disk;
@@ -133,10 +134,10 @@ impl PyWorld {
 
     fn object<'py>(&self, node: &Object<'py>) -> PyResult<Option<Object<'py>>> {
         let inner = self.0.open()?;
-        match inner.world.node(inner.scene.names.find(node)?).state() {
+        match inner.world.node(inner.scene.names.find(node)?).state().map(Actor::core) {
             None => Ok(None),
             Some(Actor::Theirs(it)) => Ok(Some(it.object(node.py()).clone())),
-            Some(Actor::Ours(_)) => Err(bad_value("node", node, "a node written in Python")),
+            Some(_) => Err(bad_value("node", node, "a node written in Python")),
         }
     }
 
@@ -418,6 +419,30 @@ impl PyWorld {
         columns::trials(py, &rows)
     }
 
+    fn channels<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        snapshot::channels(py, &*self.0.open()?)
+    }
+
+    fn begin_snapshot(&self, initiator: &Object<'_>, algorithm: &Object<'_>) -> PyResult<u32> {
+        let algorithm = from_python(algorithm, None, "algorithm")?;
+        let by = self.0.open()?.scene.names.find(initiator)?;
+        self.0.enter(initiator.py(), |world| snapshot::begin(world, by, algorithm))
+    }
+
+    fn snapshot<'py>(&self, initiator: &Object<'py>, number: u32) -> PyResult<Bound<'py, PyDict>> {
+        snapshot::show(initiator.py(), &*self.0.open()?, initiator, number)
+    }
+
+    fn is_complete(&self, initiator: &Object<'_>, number: u32) -> PyResult<bool> {
+        Ok(snapshot::find(&*self.0.open()?, initiator, number)?.is_some_and(|it| it.is_complete()))
+    }
+
+    fn restore(&self, initiator: &Object<'_>, number: u32) -> PyResult<Self> {
+        let inner = self.0.open()?;
+        let world = snapshot::restored(initiator.py(), &inner, initiator, number)?;
+        Ok(Self(Engine::new(world, inner.scene.copy(initiator.py())?, inner.theirs)))
+    }
+
     fn save<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         Ok(PyBytes::new(py, &save::save(&self.0.open()?.world)?))
     }
@@ -429,7 +454,7 @@ impl PyWorld {
         let world = save::load(saved)?;
         let mut scene = Scene::new(py)?;
         world.nodes().iter().for_each(|node| scene.names.push(py, node.name()));
-        let theirs = world.nodes().iter().any(|node| matches!(node.spawned(), Actor::Theirs(_)));
+        let theirs = world.nodes().iter().any(|node| matches!(node.spawned().core(), Actor::Theirs(_)));
         Ok(Self(Engine::new(world, scene, theirs)))
     }
 
