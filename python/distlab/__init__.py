@@ -59,6 +59,7 @@ from .experiments import election_times
 from .explore import Budget, Exploration, PropertyResult, StateGraph, explore
 from .faults import FaultVerbs, Hazard, Schedule
 from .history import History, Operation
+from .membership import Membership
 from .mutual_exclusion import EntryOp, MutualExclusion
 from .network import (
     Constant,
@@ -152,6 +153,7 @@ __all__ = [
     "Load",
     "LogNormal",
     "ManualModeError",
+    "Membership",
     "MemoryFault",
     "MissingKey",
     "Mixture",

@@ -454,6 +454,17 @@ def explore_named(named: Any, settings: Mapping[str, Any], progress: Callable[[i
 def nanoseconds(value: _Duration, parameter: str = "duration") -> int:
     """A duration in nanoseconds: float seconds, text like ``"150ms"``, or a ``timedelta``."""
 
+def quorum_index(incoming: Sequence[int], outgoing: Sequence[int], acked: Sequence[int]) -> int | None:
+    """The greatest index that the voters, members as positions in ``acked``, have acknowledged in sufficient number."""
+
+def quorum_vote(incoming: Sequence[int], outgoing: Sequence[int], votes: Sequence[bool | None]) -> str:
+    """How an election stands, with votes by position: ``"won"``, ``"lost"`` or ``"open"``."""
+
+_Parts: TypeAlias = tuple[list[int], list[int], list[int], list[int], bool]
+
+def membership_change(config: _Parts, how: str, changes: Sequence[tuple[str, int]]) -> _Parts:
+    """The configuration after ``changes`` (of ``"voter"``, ``"learner"``, ``"remove"``), made in the way ``how``."""
+
 def encode(value: Any) -> bytes:
     """The encoding of a value: what a node written in Python may send, store and answer."""
 

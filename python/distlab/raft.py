@@ -8,11 +8,12 @@ from typing import Any, NamedTuple, Self
 from . import units
 from .cluster import Cluster, Op, TraceLevel
 from .errors import ParameterError, ParameterTypeError, UnknownNode
+from .membership import Membership, committed_index, vote_result
 from .network import Disk, Network
 from .units import Duration
 from .workload import Keys, Load, Workload
 
-__all__ = ["Client", "Entry", "Raft"]
+__all__ = ["Client", "Entry", "Membership", "Raft", "committed_index", "vote_result"]
 
 READ_MODES = ("log", "read_index", "local")
 MUTANTS = (

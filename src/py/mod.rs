@@ -10,6 +10,7 @@ mod explore;
 mod fault;
 mod hashing;
 mod history;
+mod membership;
 mod memory;
 mod node;
 mod patience;
@@ -57,5 +58,6 @@ fn core_module(m: &Bound<'_, PyModule>) -> PyResult<()> {
     causality::register(m)?;
     clocks::register(m)?;
     hashing::register(m)?;
+    membership::register(m)?;
     memory::register(m)
 }

@@ -51,12 +51,12 @@ mod invariants;
 mod log;
 mod message;
 mod progress;
-mod quorum;
 mod replica;
 mod server;
 
 use serde::{Deserialize, Serialize};
 
+use crate::machines::membership::quorum;
 use crate::machines::store::Op;
 use crate::sim::{Cx, NodeId, OpId, Operation, Outcome, Protocol, Request, Status};
 
