@@ -80,7 +80,7 @@ impl Client {
                 cx.reply_at_once(op, refuse("no servers to ask"));
             }
             Call::Execute { op: store } | Call::Propose { op: store } => self.begin(cx, op, store),
-            Call::ProposeBatch { .. } | Call::Read { .. } => cx.reply_at_once(op, refuse("not a server")),
+            Call::ProposeBatch { .. } | Call::Read { .. } | Call::Transfer { .. } | Call::ForgetLeader => cx.reply_at_once(op, refuse("not a server")),
         }
     }
 

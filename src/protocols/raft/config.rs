@@ -36,6 +36,15 @@ pub struct Config {
     /// The rule this server breaks: for testing the tests.
     #[serde(default)]
     pub mutant: Option<Mutant>,
+    /// Whether a server begins a new term only when a majority would vote for it (thesis, section 9.6).
+    #[serde(default)]
+    pub prevote: bool,
+    /// Whether a leader that does not hear a majority steps down (thesis, section 6.2).
+    #[serde(default)]
+    pub check_quorum: bool,
+    /// Whether a server that hears a leader pays no attention to candidates (thesis, section 4.2.3).
+    #[serde(default)]
+    pub leader_liveness: bool,
 }
 
 /// How a client is set up. Only the servers must be given.
@@ -81,6 +90,9 @@ impl Config {
             machine: MachineKind::default(),
             sessions: true,
             mutant: None,
+            prevote: false,
+            check_quorum: false,
+            leader_liveness: false,
         }
     }
 }
@@ -144,4 +156,8 @@ pub enum Mutant {
     NoDedup,
     /// Serves a confirmed read without confirming.
     ReadWithoutRound,
+    /// Takes what was granted before the term began for votes of the term.
+    PreVoteCounts,
+    /// Lets a pre-vote be a vote: whoever grants one notes it as its vote.
+    PreVoteBinds,
 }

@@ -84,6 +84,39 @@ pub enum Msg {
         /// How it ended.
         result: Response,
     },
+    /// A server asks whether it would get a vote, before it begins a term.
+    PreVote {
+        /// The term it would begin.
+        term: u64,
+        /// Index of its last log entry.
+        last_log_index: u64,
+        /// Term of its last log entry.
+        last_log_term: u64,
+    },
+    /// The answer to it. It is no vote, and binds nobody.
+    PreVoteReply {
+        /// The answering server's term, for the other to update itself.
+        term: u64,
+        /// The term that was asked about.
+        asked: u64,
+        /// Whether the server would get the vote.
+        granted: bool,
+    },
+    /// A leader hands its office over: the receiver is to run for leader at once.
+    TimeoutNow {
+        /// Leader's term.
+        term: u64,
+    },
+    /// As RequestVote, by a candidate whom the leader itself wants for its successor: that a leader is heard is no
+    /// reason to refuse.
+    RequestVoteNow {
+        /// Candidate's term.
+        term: u64,
+        /// Index of candidate's last log entry.
+        last_log_index: u64,
+        /// Term of candidate's last log entry.
+        last_log_term: u64,
+    },
 }
 
 /// How a client's request ended.
@@ -109,6 +142,12 @@ pub enum Timer {
     Heartbeat,
     /// A client has waited long for an answer on this lane.
     Retry(u32),
+    /// A server has not heard of its leader for the shortest election timeout.
+    Silence,
+    /// A leader looks whom it has heard lately.
+    Quorum,
+    /// A leader has waited long for its successor.
+    Transfer,
 }
 
 /// What a node can be asked.
@@ -137,6 +176,13 @@ pub enum Call {
         /// How.
         mode: ReadMode,
     },
+    /// Of a leader: to hand its office over.
+    Transfer {
+        /// To whom.
+        to: NodeId,
+    },
+    /// Of a follower: to act as if it had not heard of its leader for long.
+    ForgetLeader,
 }
 
 /// What the asker is told.

@@ -68,7 +68,7 @@ pub use log::{Command, Entries, Entry, Log, Session};
 pub use message::{Call, Msg, Reply, Response, Timer};
 pub use progress::{Peer, Progress};
 pub use replica::Replica;
-pub use server::{Asker, Leader, Pending, Reads, Role, Server};
+pub use server::{Asker, Leader, Pending, Reads, Role, Server, Transfer};
 
 /// A node of a Raft cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -133,6 +133,8 @@ impl Protocol for Node {
         });
         match call {
             Call::Execute { op } | Call::Propose { op } | Call::Read { op, .. } => op.describe(answer),
+            Call::Transfer { .. } => Operation { kind: "transfer".into(), ..Operation::default() },
+            Call::ForgetLeader => Operation { kind: "forget_leader".into(), ..Operation::default() },
             Call::ProposeBatch { ops } => Operation {
                 kind: "batch".into(),
                 argument: (ops.len() as i64).into(),

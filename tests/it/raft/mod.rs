@@ -1,6 +1,7 @@
 //! Raft: scripts whose whole course is the expectation, and properties over many seeds.
 mod clients;
 mod elections;
+mod liveness;
 mod mutants;
 mod persistence;
 mod replication;

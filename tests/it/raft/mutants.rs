@@ -31,6 +31,8 @@ fn every_mutant_is_caught() {
         (Mutant::NoConsistencyCheck, Hunt::Storm(usual, 10)),
         (Mutant::NoDedup, Hunt::Storm(usual, 10)),
         (Mutant::ReadWithoutRound, Hunt::Storm(reads, 10)),
+        (Mutant::PreVoteCounts, Hunt::Storm(usual, 400)),
+        (Mutant::PreVoteBinds, Hunt::Storm(usual, 10)),
     ];
     let mut missed = Vec::new();
     for (mutant, hunt) in mutants {

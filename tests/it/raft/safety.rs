@@ -15,6 +15,18 @@ fn storms_break_nothing_and_pass() {
     });
 }
 
+/// The same with pre-votes, quorums that are checked and leaders that are minded, in every combination, and
+/// with offices that are handed over and leaders that are forgotten.
+#[test]
+fn storms_over_everything_beyond_the_paper_break_nothing_and_pass() {
+    each_seed(100, |seed| {
+        let read_mode = [ReadMode::Log, ReadMode::ReadIndex][seed as usize % 2];
+        let servers = 3 + 2 * (seed as u32 / 2 % 2);
+        let storm = Storm { servers, read_mode, extras: true, ..Storm::default() };
+        storm.play(seed).unwrap_or_else(|error| panic!("{error}"));
+    });
+}
+
 /// Scenarios S2 and S3, as course 6.5840 tests figure 8: proposals everywhere, leaders that crash (or are cut
 /// off) soon after, and come back when too few are left; on a network that may lose and delay.
 #[derive(Clone, Copy)]

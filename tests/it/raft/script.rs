@@ -8,6 +8,8 @@
 //! | `cluster n=3 noop=false …` | begins anew; options are those of the configuration, and `sync`, `fsync` |
 //! | `set n0 log=1,1,2 term=2 vote=n1 commit=1` | gives a server a past |
 //! | `campaign n0`, `heartbeat n0` | lets a timer go off |
+//! | `expire n0 silence` | lets another timer go off |
+//! | `transfer n0 n1`, `forget n1` | asks a leader to hand over, a follower to forget it |
 //! | `propose n0 x=5`, `read n0 x mode=read_index` | asks a server |
 //! | `deliver from=n0 to=n1 kind=append_entries max=1` | delivers what is on its way now |
 //! | `drop …`, `duplicate …` | loses or doubles it |
@@ -132,6 +134,12 @@ impl Stage {
             "campaign" => self.world().fire(words.node(1), &Timer::Election),
             "heartbeat" => self.world().fire(words.node(1), &Timer::Heartbeat),
             "propose" => self.propose(words),
+            "transfer" => {
+                let to = words.node(2);
+                self.ask(words.node(1), format!("transfer to n{}", to.0), Call::Transfer { to })
+            }
+            "forget" => self.ask(words.node(1), "forget".into(), Call::ForgetLeader),
+            "expire" => self.expire(words),
             "read" => self.read(words),
             "deliver" => self.each_message(words, Self::deliver),
             "drop" => self.each_message(words, |stage, id, what| {
@@ -234,6 +242,12 @@ impl Stage {
         let value: Value = serde_json::from_str(value).unwrap();
         let op = Op::Put { key: (*key).into(), value };
         self.ask(words.node(1), format!("{key}={}", words.named[key]), Call::Propose { op })
+    }
+
+    /// Another of a server's timers goes off.
+    fn expire(&mut self, words: &Words<'_>) -> Result<(), Error> {
+        let timer: Timer = serde_json::from_value(words.plain[2].into()).unwrap();
+        self.world().fire(words.node(1), &timer)
     }
 
     fn read(&mut self, words: &Words<'_>) -> Result<(), Error> {
@@ -365,6 +379,7 @@ fn role(role: &Role) -> &'static str {
         Role::Follower => "follower",
         Role::Candidate => "candidate",
         Role::Leader(_) => "leader",
+        Role::PreCandidate => "pre_candidate",
     }
 }
 
@@ -398,6 +413,17 @@ fn describe(from: NodeId, to: NodeId, msg: &Msg) -> String {
         }
         Msg::AppendEntriesReply { term, index, hint_index, hint_term, .. } => {
             format!("AppendEntriesReply T{term} refused {index}, hint {hint_index}:T{hint_term}")
+        }
+        Msg::PreVote { term, last_log_index, last_log_term } => {
+            format!("PreVote T{term} last {last_log_index}:T{last_log_term}")
+        }
+        Msg::PreVoteReply { term, asked, granted } => {
+            let answer = if *granted { "granted" } else { "refused" };
+            format!("PreVoteReply T{term} asked T{asked} {answer}")
+        }
+        Msg::TimeoutNow { term } => format!("TimeoutNow T{term}"),
+        Msg::RequestVoteNow { term, last_log_index, last_log_term } => {
+            format!("RequestVoteNow T{term} last {last_log_index}:T{last_log_term}")
         }
         other => format!("{other:?}"),
     };

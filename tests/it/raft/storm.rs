@@ -16,6 +16,8 @@ pub struct Storm {
     pub fsync: bool,
     pub noop: bool,
     pub max_entries: u32,
+    /// Whether the servers draw lots for what they do beyond the paper, and leaders are asked to hand over.
+    pub extras: bool,
 }
 
 impl Default for Storm {
@@ -29,6 +31,7 @@ impl Default for Storm {
             fsync: true,
             noop: true,
             max_entries: 256,
+            extras: false,
         }
     }
 }
@@ -43,6 +46,9 @@ impl Storm {
         for _ in 0..self.rounds {
             let fault = strike(&cluster, &mut dice);
             cluster.world.apply(&fault).map_err(|error| error.to_string())?;
+            if self.extras {
+                ask_for_a_change_of_leader(&mut cluster, &mut dice);
+            }
             for _ in 0..dice.below(4) {
                 let client = cluster.clients[dice.below(u64::from(self.clients)) as usize];
                 let op = if dice.below(3) == 0 { Op::Get { key: "log".into() } } else { push(value) };
@@ -62,10 +68,14 @@ impl Storm {
     fn cluster(&self, seed: u64, dice: &mut Rng) -> Cluster {
         let sync = [Distribution::Constant(0), Distribution::Uniform { min: 0, max: 4 * MS }];
         let disk = DiskModel { sync: sync[dice.below(2) as usize].clone(), fsync: self.fsync };
+        let lots = if self.extras { dice.below(8) } else { 0 };
         let mut cluster =
             Cluster::with(self.servers, sim::Config { seed, disk, ..sim::Config::default() }, |_, config| {
                 (config.mutant, config.noop) = (self.mutant, self.noop);
                 config.max_entries = self.max_entries;
+                config.prevote =
+                    lots & 1 > 0 || matches!(self.mutant, Some(Mutant::PreVoteCounts | Mutant::PreVoteBinds));
+                (config.check_quorum, config.leader_liveness) = (lots & 2 > 0, lots & 4 > 0);
             });
         for _ in 0..self.clients {
             cluster.client(|config| config.read_mode = self.read_mode);
@@ -82,7 +92,9 @@ impl Storm {
             }
             let until = cluster.world.now() + 100 * MS;
             cluster.world.run_until(until).map_err(|error| error.to_string())?;
-            let answered = cluster.world.history().ops().iter().all(|op| op.answer.is_some());
+            let of_a_client = |call: &Call| matches!(call, Call::Execute { .. });
+            let answered =
+                cluster.world.history().ops().iter().all(|op| op.answer.is_some() || !of_a_client(&op.call));
             if answered && cluster.agreed() {
                 return Ok(());
             }
@@ -92,6 +104,21 @@ impl Storm {
         }
         let open = cluster.world.history().ops().iter().filter(|op| op.answer.is_none()).count();
         Err(format!("20 s after the storm {open} questions are open{}", cluster.describe()))
+    }
+}
+
+/// Now and then somebody is asked to hand over its office, or to forget who holds it.
+fn ask_for_a_change_of_leader(cluster: &mut Cluster, dice: &mut Rng) {
+    let any = |dice: &mut Rng| cluster.servers[dice.below(cluster.servers.len() as u64) as usize];
+    let (asked, to) = (cluster.leader().unwrap_or(any(dice)), any(dice));
+    match dice.below(6) {
+        0 if cluster.world.node(asked).is_up() => {
+            cluster.world.call(asked, Call::Transfer { to }).unwrap();
+        }
+        1 if cluster.world.node(to).is_up() => {
+            cluster.world.call(to, Call::ForgetLeader).unwrap();
+        }
+        _ => {}
     }
 }
 

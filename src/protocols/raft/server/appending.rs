@@ -48,8 +48,7 @@ impl Server {
             return cx.note("two leaders in one term", term);
         }
         self.follow(cx);
-        self.leader = Some(from);
-        self.await_leader(cx);
+        self.heed(cx, from);
 
         let log = &cx.disk().log;
         if log.term_at(prev_log_index) != Some(prev_log_term) && !self.skips_check(log, prev_log_index) {

@@ -1,28 +1,36 @@
 //! Elections: how a server comes to lead a term, and why no other does.
 use super::*;
 use crate::protocols::raft::log::Command;
-use crate::protocols::raft::quorum::{Tally, majority, tally};
+use crate::protocols::raft::quorum::{Tally, majority, reached_by};
 
 impl Server {
     /// Begins a new term and asks everybody for their vote, itself too.
-    pub(super) fn campaign(&mut self, cx: &mut Cx<'_, Node>) {
-        let Some(own) = self.config.voters.iter().position(|voter| *voter == cx.id) else { return };
+    pub(super) fn campaign(&mut self, cx: &mut Cx<'_, Node>, why: Why) {
+        if !self.deciding().contains(cx.id) {
+            return;
+        }
         let Some(term) = cx.disk().term.checked_add(1) else { return cx.note("no term is left", u64::MAX) };
         cx.write(Write::Hard { term, voted_for: Some(cx.id) });
         cx.note("candidate", term);
         self.role = Role::Candidate;
         self.leader = None;
-        self.votes = vec![None; self.config.voters.len()];
+        if !self.breaks(Mutant::PreVoteCounts) {
+            self.votes.clear();
+        }
+        self.votes.resize(self.deciding().iter().count(), None);
         self.await_leader(cx);
 
         let (me, log) = (cx.id, &cx.disk().log);
         let (last_log_index, last_log_term) = (log.last_index(), log.last_term());
-        for voter in self.config.voters.iter().filter(|voter| **voter != me) {
-            cx.send(*voter, Msg::RequestVote { term, last_log_index, last_log_term });
+        for voter in self.deciding().iter().filter(|voter| *voter != me) {
+            cx.send(voter, match why {
+                Why::Silence => Msg::RequestVote { term, last_log_index, last_log_term },
+                Why::Leader => Msg::RequestVoteNow { term, last_log_index, last_log_term },
+            });
         }
         // Its own vote is a vote like any other: it counts when it is on disk.
         if cx.durable() {
-            self.count_vote(cx, own, true);
+            self.count_vote(cx, me, true);
         } else {
             cx.send(me, Msg::RequestVoteReply { term, vote_granted: true });
         }
@@ -50,6 +58,9 @@ impl Server {
             if disk.voted_for != Some(from) {
                 cx.write(Write::Hard { term, voted_for: Some(from) });
             }
+            if self.role == Role::PreCandidate {
+                self.follow(cx); // another was quicker
+            }
             self.await_leader(cx);
         }
         let reply = Msg::RequestVoteReply { term, vote_granted };
@@ -60,33 +71,48 @@ impl Server {
         if self.role != Role::Candidate || term != cx.disk().term {
             return; // of an election that is over
         }
-        if let Some(voter) = self.config.voters.iter().position(|voter| *voter == from) {
-            self.count_vote(cx, voter, granted);
+        if self.deciding().contains(from) {
+            self.count_vote(cx, from, granted);
         }
     }
 
-    fn count_vote(&mut self, cx: &mut Cx<'_, Node>, voter: usize, granted: bool) {
-        if let Some(vote) = self.votes.get_mut(voter) {
-            vote.get_or_insert(granted); // the first answer counts
-        }
-        match tally(&self.votes, self.quorum()) {
+    fn count_vote(&mut self, cx: &mut Cx<'_, Node>, voter: NodeId, granted: bool) {
+        match self.tally_with(voter, granted) {
             Tally::Won => self.lead(cx),
             Tally::Lost => self.follow(cx),
             Tally::Open => {}
         }
     }
 
+    /// Notes what a voter has answered, and how the election stands then.
+    pub(super) fn tally_with(&mut self, voter: NodeId, granted: bool) -> Tally {
+        let at = self.deciding().iter().position(|it| it == voter);
+        if let Some(vote) = at.and_then(|at| self.votes.get_mut(at)) {
+            vote.get_or_insert(granted); // the first answer counts
+        }
+        let voters = self.deciding();
+        let vote = |id: NodeId| {
+            let at = voters.iter().position(|it| it == id)?;
+            self.votes.get(at).copied().flatten()
+        };
+        voters.vote_result_by(|voters| self.quorum_of(voters), vote)
+    }
+
     /// Wins the election.
     fn lead(&mut self, cx: &mut Cx<'_, Node>) {
         let (term, last) = (cx.disk().term, cx.disk().log.last_index());
-        let mut peers: Vec<Peer> = self.config.voters.iter().map(|id| Peer::new(*id, last)).collect();
+        let mut peers: Vec<Peer> = self.deciding().iter().map(|id| Peer::new(id, last)).collect();
         // Its RequestVote left only when its whole log was durable.
         peers.iter_mut().filter(|peer| peer.id == cx.id).for_each(|own| own.match_index = last);
-        self.role = Role::Leader(Leader { peers, round: 0, reads: Reads::default() });
+        let (reads, heard_of) = (Reads::default(), Vec::new());
+        self.role = Role::Leader(Leader { peers, round: 0, reads, heard_of, handed: false });
         self.leader = Some(cx.id);
         cx.note("leader", term);
         cx.disarm(Timer::Election);
         cx.arm(Timer::Heartbeat, Span::exactly(self.config.heartbeat));
+        if self.config.check_quorum {
+            cx.arm(Timer::Quorum, Span::exactly(self.config.election_timeout.min));
+        }
         if self.config.noop {
             self.append(cx, vec![Entry { term, command: Command::Noop.into() }]);
         } else {
@@ -94,9 +120,27 @@ impl Server {
         }
     }
 
-    /// How many voters decide.
-    pub(super) fn quorum(&self) -> usize {
-        let voters = self.config.voters.len();
+    /// How many of so many voters decide.
+    pub(super) fn quorum_of(&self, voters: usize) -> usize {
         if self.breaks(Mutant::MinorityQuorum) { (voters / 2).max(1) } else { majority(voters) }
     }
+
+    /// Of a number that every peer has, the greatest that as many as decide have reached.
+    pub(super) fn decided(&self, leader: &Leader, of: impl Fn(&Peer) -> u64) -> u64 {
+        let (voters, peers) = (self.deciding(), &leader.peers);
+        if voters.outgoing.is_empty() && voters.incoming.len() == peers.len() {
+            return reached_by(self.quorum_of(peers.len()), peers.iter().map(of)); // nobody else is there
+        }
+        let of = |id: NodeId| peers.iter().find(|peer| peer.id == id).map_or(0, &of);
+        voters.committed_index_by(|voters| self.quorum_of(voters), of).unwrap_or(0)
+    }
+}
+
+/// Why a server runs for leader.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// It has not heard of a leader.
+    Silence,
+    /// The leader wants it.
+    Leader,
 }

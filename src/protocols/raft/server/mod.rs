@@ -1,9 +1,11 @@
 //! A server: its state, and the way from an input to the part that deals with it.
 mod appending;
 mod election;
+mod liveness;
 mod proposals;
 mod reads;
 mod replication;
+mod transfer;
 #[cfg(test)]
 mod tests;
 
@@ -18,8 +20,10 @@ use super::message::{Call, Msg, Reply, Timer};
 use super::progress::Peer;
 use super::replica::Replica;
 use super::Node;
+use crate::machines::membership::quorum::Voters;
 use crate::sim::{Cx, NodeId, OpId, Span, Status};
 pub use reads::Reads;
+pub use transfer::Transfer;
 
 /// A server. All but `config` is volatile: a new one needs nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -48,6 +52,12 @@ pub struct Server {
     /// Who waits for which entries, in the order of their indices.
     #[serde(default)]
     pub pending: VecDeque<Pending>,
+    /// Whether it has heard of a leader within the shortest election timeout; kept where the configuration asks.
+    #[serde(default)]
+    pub heard: bool,
+    /// To whom it hands its office over.
+    #[serde(default)]
+    pub transfer: Option<Transfer>,
 }
 
 /// What a server is in its term.
@@ -61,6 +71,8 @@ pub enum Role {
     Candidate,
     /// Leads.
     Leader(Leader),
+    /// Asks whether it could win, before it runs.
+    PreCandidate,
 }
 
 /// What only a leader knows; new with every term.
@@ -73,6 +85,12 @@ pub struct Leader {
     pub round: u32,
     /// Reads that wait for a majority to confirm that it leads.
     pub reads: Reads,
+    /// Whom it has heard since it last looked, sorted; kept where it checks its quorum.
+    #[serde(default)]
+    pub heard_of: Vec<NodeId>,
+    /// Whether it has asked another to take over: then it may have a successor at any time.
+    #[serde(default)]
+    pub handed: bool,
 }
 
 /// Somebody who waits for an entry to be applied.
@@ -105,6 +123,8 @@ impl Server {
             applied: 0,
             replica: Replica::default(),
             pending: VecDeque::new(),
+            heard: false,
+            transfer: None,
         }
     }
 
@@ -112,9 +132,13 @@ impl Server {
         self.replica = Replica::new(self.config.machine);
         cx.note("follower", cx.disk().term);
         self.await_leader(cx);
+        self.promise_silence(cx);
     }
 
     pub(super) fn on_message(&mut self, cx: &mut Cx<'_, Node>, from: NodeId, msg: Msg) {
+        if matches!(msg, Msg::RequestVote { .. }) && self.disregards_candidates() {
+            return cx.note("candidate disregarded", cx.disk().term);
+        }
         if let Some(term) = term_of(&msg) {
             self.observe_term(cx, term);
         }
@@ -130,13 +154,24 @@ impl Server {
                 self.on_read(cx, Asker::Session(Session { client: from, lane, seq }), mode, op);
             }
             Msg::Response { .. } => cx.note("response to a server", 0),
+            Msg::PreVote { term, last_log_index, last_log_term } => {
+                self.on_pre_vote(cx, from, term, (last_log_term, last_log_index));
+            }
+            Msg::PreVoteReply { asked, granted, .. } => self.on_pre_vote_reply(cx, from, asked, granted),
+            Msg::TimeoutNow { term } => self.on_timeout_now(cx, term),
+            Msg::RequestVoteNow { term, last_log_index, last_log_term } => {
+                self.on_request_vote(cx, from, term, (last_log_term, last_log_index));
+            }
         }
     }
 
     pub(super) fn on_timer(&mut self, cx: &mut Cx<'_, Node>, timer: Timer) {
         match (timer, &self.role) {
-            (Timer::Election, Role::Follower | Role::Candidate) => self.campaign(cx),
+            (Timer::Election, Role::Follower | Role::Candidate | Role::PreCandidate) => self.time_out(cx),
             (Timer::Heartbeat, Role::Leader(_)) => self.heartbeat(cx),
+            (Timer::Silence, _) => self.heard = false,
+            (Timer::Quorum, Role::Leader(_)) => self.check_quorum(cx),
+            (Timer::Transfer, _) => self.give_up_transfer(cx),
             _ => {} // fired by hand out of season
         }
     }
@@ -153,6 +188,8 @@ impl Server {
                 cx.reply_at_once(op, Reply::Refused { reason: "not a read".into() });
             }
             Call::Read { op, mode } => self.on_read(cx, asker, mode, op.into()),
+            Call::Transfer { to } => self.hand_over(cx, op, to),
+            Call::ForgetLeader => self.forget_leader(cx, op),
         }
     }
 
@@ -161,6 +198,7 @@ impl Server {
             Role::Follower => "follower",
             Role::Candidate => "candidate",
             Role::Leader(_) => "leader",
+            Role::PreCandidate => "pre_candidate",
         };
         let node = |id: Option<NodeId>| id.map(|id| i64::from(id.0)).into();
         let number = |it: u64| i64::try_from(it).unwrap_or(i64::MAX).into();
@@ -188,9 +226,12 @@ impl Server {
     fn follow(&mut self, cx: &mut Cx<'_, Node>) {
         match std::mem::take(&mut self.role) {
             Role::Follower => return,
-            Role::Candidate => {} // its election timer runs already
+            Role::Candidate | Role::PreCandidate => {} // its election timer runs already
             Role::Leader(leader) => {
                 cx.disarm(Timer::Heartbeat);
+                if self.config.check_quorum {
+                    cx.disarm(Timer::Quorum);
+                }
                 self.await_leader(cx);
                 self.refuse_reads(cx, leader.reads);
             }
@@ -201,9 +242,14 @@ impl Server {
     /// Gives a leader, or a candidate, until the election timeout to be heard. A server whose vote does not
     /// count never runs for leader, and so has nothing to wait for.
     fn await_leader(&mut self, cx: &mut Cx<'_, Node>) {
-        if self.config.voters.contains(&cx.id) {
+        if self.deciding().contains(cx.id) {
             cx.arm(Timer::Election, self.config.election_timeout);
         }
+    }
+
+    /// Those whose votes and copies count.
+    pub(super) fn deciding(&self) -> Voters<'_, NodeId> {
+        Voters { incoming: &self.config.voters, outgoing: &[] }
     }
 
     fn leader_mut(&mut self) -> Option<&mut Leader> {
@@ -228,7 +274,11 @@ fn term_of(msg: &Msg) -> Option<u64> {
         Msg::RequestVote { term, .. }
         | Msg::RequestVoteReply { term, .. }
         | Msg::AppendEntries { term, .. }
-        | Msg::AppendEntriesReply { term, .. } => Some(*term),
-        Msg::Request { .. } | Msg::Query { .. } | Msg::Response { .. } => None,
+        | Msg::AppendEntriesReply { term, .. }
+        | Msg::PreVoteReply { term, .. }
+        | Msg::TimeoutNow { term }
+        | Msg::RequestVoteNow { term, .. } => Some(*term),
+        // The term of a pre-vote is one that nobody has begun.
+        Msg::Request { .. } | Msg::Query { .. } | Msg::Response { .. } | Msg::PreVote { .. } => None,
     }
 }

@@ -43,6 +43,9 @@ impl Server {
         if !self.is_leader() {
             return self.redirect(cx, asker);
         }
+        if self.transfer.is_some() {
+            return self.refuse_while_handing_over(cx, asker);
+        }
         let (term, last) = (cx.disk().term, cx.disk().log.last_index());
         self.pending.push_back(Pending { index: last + commands.len() as u64, term, asker });
         let entries: Arc<[Entry]> = commands.map(|command| Entry { term, command }).collect();

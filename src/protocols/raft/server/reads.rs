@@ -6,7 +6,6 @@ use super::*;
 use crate::machines::store::Op;
 use crate::protocols::raft::config::ReadMode;
 use crate::protocols::raft::log::Command;
-use crate::protocols::raft::quorum::reached_by;
 
 /// Reads at a leader (ReadIndex, thesis section 6.4). A read begins a round: the next message to every
 /// follower carries its number, and when a majority has answered it, no other server led a later term when
@@ -66,11 +65,10 @@ impl Server {
 
     /// Answers the reads whose round a majority has confirmed.
     pub(super) fn serve_confirmed_reads(&mut self, cx: &mut Cx<'_, Node>) {
-        let quorum = self.quorum();
+        let Role::Leader(leader) = &self.role else { return };
+        let (me, begun) = (cx.id, leader.round);
+        let confirmed = self.decided(leader, |peer| u64::from(if peer.id == me { begun } else { peer.round }));
         let Some(leader) = self.leader_mut() else { return };
-        let begun = leader.round;
-        let answered = leader.peers.iter().map(|peer| if peer.id == cx.id { begun } else { peer.round });
-        let confirmed = reached_by(quorum, answered.map(u64::from));
         let waiting = &mut leader.reads.waiting;
         let ready = waiting.partition_point(|(round, _)| u64::from(*round) <= confirmed);
         let ready: Vec<_> = waiting.drain(..ready).collect();

@@ -1,7 +1,6 @@
 //! Replication, the leader's side: what it sends, what it learns from the answers, when it commits.
 use super::*;
 use crate::protocols::raft::log::{Entries, Log};
-use crate::protocols::raft::quorum::reached_by;
 
 /// A run of the log cut out for one follower: the next one mostly needs the same.
 struct Cut {
@@ -97,6 +96,12 @@ impl Server {
         let peer = &mut leader.peers[at];
         let confirmed = round > peer.round;
         peer.round = peer.round.max(round);
+        if self.config.check_quorum
+            && let Err(at) = leader.heard_of.binary_search(&from)
+        {
+            leader.heard_of.insert(at, from);
+        }
+        let peer = &mut leader.peers[at];
         if success {
             if peer.acknowledged(index, leader.round) {
                 self.advance_commit(cx);
@@ -109,13 +114,16 @@ impl Server {
         if confirmed {
             self.serve_confirmed_reads(cx);
         }
+        if self.transfer.is_some() {
+            self.hand_over_if_ready(cx);
+        }
     }
 
     /// Commits what a majority has on disk, if it is of the present term: what precedes it is then safe too.
     /// An entry of an earlier term is not, however many have it (the paper's figure 8).
     fn advance_commit(&mut self, cx: &mut Cx<'_, Node>) {
         let Role::Leader(leader) = &self.role else { return };
-        let index = reached_by(self.quorum(), leader.peers.iter().map(|peer| peer.match_index));
+        let index = self.decided(leader, |peer| peer.match_index);
         if index <= self.commit {
             return;
         }

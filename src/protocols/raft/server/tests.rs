@@ -95,6 +95,7 @@ impl Bench {
             Role::Follower => "follower",
             Role::Candidate => "candidate",
             Role::Leader(_) => "leader",
+            Role::PreCandidate => "pre_candidate",
         }
     }
     /// Which of the subject's timers run, and until when.
