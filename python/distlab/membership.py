@@ -294,11 +294,12 @@ class Membership:
         coded = [(what, numbers[member]) for member, what in steps]
         lists = [[numbers[it] for it in members] for members in sets]
         try:
-            *after, auto_leave = _core.membership_change((*lists, self.auto_leave), how, coded)  # type: ignore[arg-type]
+            after = _core.membership_change((*lists, self.auto_leave), how, coded)  # type: ignore[arg-type]
         except ParameterError as error:
             raise ParameterError("membership", str(self), "another change", error.problem) from None
         back = list(numbers)
-        return Membership(*[[back[it] for it in members] for members in after], auto_leave)  # type: ignore[arg-type]
+        voters, outgoing, learners, learners_next = ([back[it] for it in members] for members in after[:4])
+        return Membership(voters, outgoing, learners, learners_next, after[4])
 
     def __str__(self) -> str:
         def show(members: tuple[Any, ...]) -> str:

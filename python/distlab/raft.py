@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
+import numpy as np
+
 from . import units
 from .cluster import Cluster, Op, TraceLevel
 from .errors import ParameterError, ParameterTypeError, UnknownNode
+from .history import History
 from .membership import Membership, committed_index, vote_result
 from .network import Disk, Network
 from .units import Duration
@@ -15,7 +18,8 @@ from .workload import Keys, Load, Workload
 
 __all__ = ["Client", "Entry", "Membership", "Raft", "committed_index", "vote_result"]
 
-READ_MODES = ("log", "read_index", "local")
+READ_MODES = ("log", "read_index", "local", "lease", "follower")
+ADMINISTRATION = ("transfer", "forget_leader", "change_membership")
 MUTANTS = (
     "vote_twice",
     "no_log_check",
@@ -30,6 +34,16 @@ MUTANTS = (
     "no_consistency_check",
     "no_dedup",
     "read_without_round",
+    "pre_vote_counts",
+    "pre_vote_binds",
+    "direct_switch",
+    "new_majority_only",
+    "second_change",
+    "change_before_commit",
+    "no_rollback",
+    "learners_count",
+    "lease_without_bound",
+    "follower_read_at_once",
 )
 
 
@@ -120,16 +134,36 @@ class Raft(Cluster):
         How many AppendEntries with entries may be under way to one server.
     sessions : bool
         Whether a client's repeated command is recognized, and answered from memory.
-    read_mode : {"log", "read_index", "local"}
-        How clients read: through the log; by the leader once a majority has confirmed it; or from whoever is
-        asked, possibly stale.
+    read_mode : {"log", "read_index", "local", "lease", "follower"}
+        How clients read: through the log; by the leader once a majority has confirmed it; from whoever is asked,
+        possibly stale; by the leader at once while it has a lease (see ``lease_drift``); or from whoever is asked
+        once it has come as far as the leader was.
     retry : duration or (duration, duration)
         How long a client waits for an answer before it asks somebody else.
+    prevote : bool
+        Whether a server begins a new term only when a majority says that it would vote for it.
+    check_quorum : bool
+        Whether a leader that has not heard a majority for the shortest election timeout steps down.
+    leader_liveness : bool
+        Whether a server that has heard a leader within the shortest election timeout ignores candidates, so that
+        removed servers disturb nobody.
+    learners : list of str
+        Servers besides that receive the log, and do not count.
+    conf_effective : {"append", "apply"}
+        From when on a configuration in the log holds: as soon as a server has it, or when it is applied (as in
+        etcd; here unsafe, since a server that comes up has forgotten what is committed).
+    catch_up_rounds : int
+        In how many rounds a new server must catch up before its vote counts; 0: it counts at once.
+    lease_drift : float, optional
+        By what part the speed of any clock is wrong at most: then leaders have leases, of
+        ``(1 - lease_drift) / (1 + lease_drift)`` of the shortest election timeout. Needs ``leader_liveness``, and is
+        unsafe where clocks drift by more, or jump.
     unsafe_skip_sync : bool
         Whether servers answer before their writes are durable (``Disk(fsync=False)``): what skipping fsync breaks.
     check_invariants : bool or list of str
         Whether to look at the invariants after every step: ElectionSafety, LeaderAppendOnly, LogMatching,
-        LeaderCompleteness, StateMachineSafety, Monotonic, VoteOnce, StateOrdering.
+        LeaderCompleteness, StateMachineSafety, CommittedOnQuorum, Monotonic, VoteOnce, StateOrdering,
+        MaxOneReconfigurationAtATime, ConfigurationInLog.
     mutant : str, optional
         A rule that every server breaks, to test the tests: one of ``Raft.mutants``.
 
@@ -168,6 +202,13 @@ class Raft(Cluster):
         sessions: bool = True,
         read_mode: str = "log",
         retry: Duration | tuple[Duration, Duration] = ("100ms", "200ms"),
+        prevote: bool = False,
+        check_quorum: bool = False,
+        leader_liveness: bool = False,
+        learners: Sequence[str] = (),
+        conf_effective: str = "append",
+        catch_up_rounds: int = 10,
+        lease_drift: float | None = None,
         unsafe_skip_sync: bool = False,
         service: Any = None,
         trace: TraceLevel = "summary",
@@ -175,18 +216,13 @@ class Raft(Cluster):
         mutant: str | None = None,
         limits: Mapping[str, int] | None = None,
     ) -> None:
-        servers = units.names(nodes, "nodes")
-        timeout = units.span(election_timeout, "election_timeout")
-        beat = units.positive(heartbeat, "heartbeat")
-        if timeout["min"] == 0:
-            raise ParameterError("election_timeout", election_timeout, "durations above 0")
-        if beat >= timeout["min"]:
-            allowed = f"below the shortest election timeout ({units.seconds(timeout['min']) * 1e3:g} ms)"
-            raise ParameterError("heartbeat", heartbeat, allowed)
+        voters, listening = _members(nodes, learners)
+        servers = voters + listening
+        timeout, beat = _timing(election_timeout, heartbeat)
         if mutant is not None:
             units.choice(mutant, "mutant", MUTANTS)
-        config = {
-            "voters": servers,
+        config: dict[str, Any] = {
+            "voters": voters,
             "election_timeout": timeout,
             "heartbeat": beat,
             "noop": bool(noop),
@@ -195,15 +231,19 @@ class Raft(Cluster):
             "max_inflight": units.count(max_inflight, "max_inflight"),
             "sessions": bool(sessions),
             "mutant": mutant,
+            "prevote": bool(prevote),
+            "check_quorum": bool(check_quorum),
+            "leader_liveness": bool(leader_liveness),
+            "learners": listening,
+            "conf_effective": units.choice(conf_effective, "conf_effective", ("append", "apply")),
+            "catch_up_rounds": units.count(catch_up_rounds, "catch_up_rounds", least=0),
+            "lease_drift_ppm": None if lease_drift is None else _millionths(lease_drift, leader_liveness),
         }
-        units.choice(read_mode, "read_mode", READ_MODES)
-        patience = units.span(retry, "retry")
-        if patience["min"] == 0:
-            raise ParameterError("retry", retry, "durations above 0")
         if unsafe_skip_sync:
             disk = Disk(sync=(disk or Disk(sync="100ms")).sync, fsync=False)
         self._servers = servers
-        self._client_config = {"servers": servers, "retry": patience, "read_mode": read_mode}
+        self._server_config: dict[str, Any] = config
+        self._client_config = _client_config(servers, retry, read_mode)
         super().__init__(
             {name: {"raft": {"server": {"config": config}}} for name in servers},
             seed=seed,
@@ -220,7 +260,7 @@ class Raft(Cluster):
 
     @property
     def nodes(self) -> list[str]:
-        """The names of the servers."""
+        """The names of the servers, members of the cluster or not."""
         return list(self._servers)
 
     @property
@@ -263,6 +303,10 @@ class Raft(Cluster):
         if not self._servers:
             raise ParameterError("source", names, "a saved Raft cluster", "the saved cluster has no Raft servers")
         self._client_config = {"servers": self._servers}
+        for name in self._servers:
+            state, _ = self._world.state(name)
+            if state is not None:
+                self._server_config = state["raft"]["server"]["config"]
         for name in self.clients:
             state, _ = self._world.state(name)
             if state is not None and "client" in state.get("raft", {}):
@@ -281,10 +325,11 @@ class Raft(Cluster):
         Returns
         -------
         dict
-            ``role`` ("follower", "candidate", "leader", "down"), ``term, voted_for, leader``, ``log`` (a list of
-            :class:`Entry`), ``log_first`` (the index of the first entry), ``commit, applied``, ``next_index`` and
-            ``match_index`` (of a leader: by server), ``progress`` (likewise), ``config``, ``machine`` (the state
-            machine's contents), ``durable`` (whether everything written is).
+            ``role`` ("follower", "pre_candidate", "candidate", "leader", "down"), ``term, voted_for, leader``,
+            ``log`` (a list of :class:`Entry`), ``log_first`` (the index of the first entry), ``commit, applied``,
+            ``next_index`` and ``match_index`` (of a leader: by server), ``progress`` (likewise), ``config``,
+            ``membership`` (the :class:`Membership` that holds for it), ``machine`` (the state machine's
+            contents), ``durable`` (whether everything written is).
 
         Examples
         --------
@@ -317,12 +362,44 @@ class Raft(Cluster):
             "match_index": {peer["id"]: peer["match_index"] for peer in peers},
             "progress": {peer["id"]: peer["progress"] for peer in peers},
             "config": server["config"],
+            "membership": _membership(server),
             "machine": server["replica"],
         }
 
     def config(self) -> dict[str, Any]:
-        """The members of the cluster."""
-        return {"voters": list(self._servers), "learners": []}
+        """The members of the cluster: ``voters`` and ``learners``, and of a joint configuration ``outgoing``."""
+        members = self.membership()
+        outgoing = {"outgoing": list(members.outgoing)} if members.is_joint else {}
+        return {"voters": list(members.voters), "learners": list(members.learners), **outgoing}
+
+    def membership(self, node: str | None = None) -> Membership:
+        """The configuration that holds for a server.
+
+        Parameters
+        ----------
+        node : str, optional
+            Which server; the leader otherwise, or the live server of the latest term.
+
+        Raises
+        ------
+        ParameterError
+            If it is down.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> print(dl.Raft(["a", "b"], learners=["c"]).membership("c"))
+        voters=(a b) learners=(c)
+        """
+        if node is None:
+            latest = [(status["term"], name) for name, status in self._live()]
+            node = self.leader or (max(latest)[1] if latest else self._servers[0])
+        live, _ = self._world.state(self._server(node))
+        if live is None:
+            if not self._live():
+                return Membership(self._server_config["voters"], (), self._server_config["learners"])
+            raise ParameterError("node", node, "a server that is up")
+        return _membership(live["raft"]["server"])
 
     # -- clients --------------------------------------------------------------------------------------
 
@@ -381,8 +458,8 @@ class Raft(Cluster):
     def propose(self, node: str, command: Any) -> Op:
         """Ask a server itself to replicate a command: a dict, or a tuple such as ``("put", "x", 5)``.
 
-        A server that does not lead answers with status ``"fail"`` and ``reply["not_leader"]["hint"]``; one that
-        leads with the entry's index and term in ``reply["done"]`` once it is applied.
+        A server that does not lead answers with status ``"fail"`` and ``reply["raft"]["not_leader"]["hint"]``; one that
+        leads with the entry's index and term in ``reply["raft"]["done"]`` once it is applied.
         """
         return self.call(self._server(node), {"raft": {"propose": {"op": _operation(command)}}})
 
@@ -393,14 +470,131 @@ class Raft(Cluster):
         ----------
         node : str
             Whom to ask.
-        mode : {"log", "read_index", "local"}
-            Through the log; confirmed by a majority; or from what it has, possibly stale.
+        mode : {"log", "read_index", "local", "lease", "follower"}
+            Through the log; confirmed by a majority; from what it has, possibly stale; by a lease, where it has
+            one; or from what it has, once it has come as far as the leader was.
         key : str, optional
             Which key.
         """
         op = "read" if key is None else {"get": {"key": key}}
         mode = units.choice(mode, "mode", READ_MODES)
         return self.call(self._server(node), {"raft": {"read": {"op": op, "mode": mode}}})
+
+    @property
+    def history(self) -> History:
+        """Every operation so far on what the log drives: not those about who leads and who belongs."""
+        raw = self._world.history()
+        about = np.array([kind in ADMINISTRATION for kind in raw["kinds"]], dtype=bool)
+        return History._of(raw, ~about[raw["kind"]]) if about.any() else History._of(raw)
+
+    # -- who leads, and who belongs --------------------------------------------------------------------
+
+    def transfer(self, to: str, node: str | None = None) -> Op:
+        """Ask a leader to hand its office over (thesis, section 3.10).
+
+        Parameters
+        ----------
+        to : str
+            Who is to lead.
+        node : str, optional
+            Whom to ask; the leader otherwise.
+
+        Returns
+        -------
+        Op
+            "ok" once the leader hears its successor; "fail" with ``reply["raft"]["refused"]["reason"]`` if that
+            does not happen within the shortest election timeout, or cannot.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> raft = dl.Raft(3, seed=1)
+        >>> _ = raft.run_for("2s")
+        >>> to = next(name for name in raft.nodes if name != raft.leader)
+        >>> op = raft.transfer(to)
+        >>> raft.run_until(op), op.status, raft.leader == to
+        (True, 'ok', True)
+        """
+        return self.call(self._asked(node), {"raft": {"transfer": {"to": self._server(to)}}})
+
+    def forget_leader(self, node: str) -> Op:
+        """Make a follower act as if it had not heard of its leader for long."""
+        return self.call(self._server(node), {"raft": "forget_leader"})
+
+    def add_server(self, name: str) -> Self:
+        """A new server with an empty disk joins the world, not yet the cluster: see :meth:`change_membership`."""
+        if not isinstance(name, str) or not name:
+            raise ParameterTypeError("name", name, "the name of a server")
+        if name in self._world.names:
+            raise ParameterError("name", name, "a name that nobody has")
+        self._join({name: {"raft": {"server": {"config": self._server_config}}}})
+        self._servers.append(name)
+        return self
+
+    def change_membership(
+        self,
+        voters: Sequence[str],
+        learners: Sequence[str] = (),
+        *,
+        mode: str = "joint",
+        auto_leave: bool = True,
+        node: str | None = None,
+    ) -> Op:
+        """Ask a leader to change who belongs to the cluster: to any voters and learners (thesis, chapter 4).
+
+        New voters receive the log first, in up to ``catch_up_rounds`` rounds.
+
+        Parameters
+        ----------
+        voters : list of str
+            Those whose votes and copies count from then on.
+        learners : list of str
+            Those who receive the log, and do not count.
+        mode : {"joint", "simple"}
+            Through a joint configuration, in which two majorities decide; or at once, for one voter at most.
+        auto_leave : bool
+            Whether the joint configuration is left as soon as it is committed; otherwise by :meth:`leave_joint`.
+        node : str, optional
+            Whom to ask; the leader otherwise.
+
+        Returns
+        -------
+        Op
+            "ok" once the last configuration is committed; "fail" with ``reply["raft"]["refused"]["reason"]`` if another
+            change is under way, the new servers do not catch up, ...
+
+        Raises
+        ------
+        UnknownNode
+            If somebody is no server of this world: see :meth:`add_server`.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> raft = dl.Raft(["a", "b", "c"], seed=1).add_server("d").add_server("e")
+        >>> _ = raft.run_for("1s")
+        >>> op = raft.change_membership(["c", "d", "e"])
+        >>> raft.run_until(op), op.status, str(raft.membership("d"))
+        (True, 'ok', 'voters=(c d e)')
+        """
+        units.choice(mode, "mode", ("joint", "simple"))
+        way = "simple" if mode == "simple" else "auto" if auto_leave else "joint"
+        members = {
+            "voters": [self._server(it) for it in _listed(voters, "voters")],
+            "learners": [self._server(it) for it in units.names(learners, "learners")] if len(learners) else [],
+        }
+        return self.call(self._asked(node), {"raft": {"change_membership": {**members, "way": way}}})
+
+    def leave_joint(self, node: str | None = None) -> Op:
+        """Ask a leader to end a change that was begun with ``auto_leave=False``."""
+        return self.call(self._asked(node), {"raft": "leave_joint"})
+
+    def _asked(self, node: str | None) -> str:
+        """Whom to ask: the leader, or, where there is none, somebody who will say so."""
+        if node is not None:
+            return self._server(node)
+        live = [name for name, _ in self._live()]
+        return self.leader or (live or self._servers)[0]
 
     # -- by hand --------------------------------------------------------------------------------------
 
@@ -498,8 +692,65 @@ def _operation(command: Any) -> Any:
 
 
 def _command(command: Any) -> Any:
-    """What an entry tells the state machine; None for a no-op."""
-    return None if command == "noop" else command["apply"]["op"]
+    """What an entry tells the state machine; None for a no-op, a :class:`Membership` for a configuration."""
+    if command == "noop":
+        return None
+    if "configure" in command:
+        return Membership(**command["configure"]["membership"])
+    return command["apply"]["op"]
+
+
+def _timing(election_timeout: Duration | tuple[Duration, Duration], heartbeat: Duration) -> tuple[dict[str, int], int]:
+    """The election timeout and the heartbeat in nanoseconds."""
+    timeout = units.span(election_timeout, "election_timeout")
+    beat = units.positive(heartbeat, "heartbeat")
+    if timeout["min"] == 0:
+        raise ParameterError("election_timeout", election_timeout, "durations above 0")
+    if beat >= timeout["min"]:
+        allowed = f"below the shortest election timeout ({units.seconds(timeout['min']) * 1e3:g} ms)"
+        raise ParameterError("heartbeat", heartbeat, allowed)
+    return timeout, beat
+
+
+def _client_config(servers: list[str], retry: Duration | tuple[Duration, Duration], read_mode: str) -> dict[str, Any]:
+    """How a client is set up."""
+    units.choice(read_mode, "read_mode", READ_MODES)
+    patience = units.span(retry, "retry")
+    if patience["min"] == 0:
+        raise ParameterError("retry", retry, "durations above 0")
+    return {"servers": servers, "retry": patience, "read_mode": read_mode}
+
+
+def _members(nodes: int | Sequence[str], learners: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The names of voters and learners."""
+    voters, listening = units.names(nodes, "nodes"), _listed(learners, "learners")
+    if set(listening) & set(voters):
+        raise ParameterError("learners", learners, "servers that are no voters")
+    return voters, listening
+
+
+def _millionths(drift: float, leader_liveness: bool) -> int:
+    """The bound of a lease in millionths."""
+    if not leader_liveness:
+        raise ParameterError("lease_drift", drift, "None without leader_liveness", "leases need leader_liveness=True")
+    return round(units.probability(drift, "lease_drift") * 1e6)
+
+
+def _listed(names: Any, parameter: str) -> list[str]:
+    """Names of servers, perhaps none."""
+    if isinstance(names, (str, bytes)) or not isinstance(names, Sequence):
+        raise ParameterTypeError(parameter, names, "a list of names of servers")
+    return units.names(list(names), parameter) if len(names) else []
+
+
+def _membership(server: Mapping[str, Any]) -> Membership:
+    """The configuration that holds for a server."""
+    config = server["config"]
+    applied = config["conf_effective"] == "append" or server["applied"]
+    for adopted in reversed(server["members"]):
+        if applied is True or adopted["index"] <= applied:
+            return Membership(**adopted["membership"])
+    return Membership(config["voters"], (), config["learners"])
 
 
 def _entry(value: Any, position: int) -> dict[str, Any]:

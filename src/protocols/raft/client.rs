@@ -80,7 +80,7 @@ impl Client {
                 cx.reply_at_once(op, refuse("no servers to ask"));
             }
             Call::Execute { op: store } | Call::Propose { op: store } => self.begin(cx, op, store),
-            Call::ProposeBatch { .. } | Call::Read { .. } | Call::Transfer { .. } | Call::ForgetLeader => cx.reply_at_once(op, refuse("not a server")),
+            _ => cx.reply_at_once(op, refuse("not a server")),
         }
     }
 
@@ -121,7 +121,8 @@ impl Client {
             None => return self.queue.push_back((op, store)),
         };
         let (id, mode) = (cx.id, self.config.read_mode);
-        let server = self.leader.unwrap_or_else(|| self.any_server(cx));
+        let anybody = mode == ReadMode::Follower && store.is_read();
+        let server = self.leader.filter(|_| !anybody).unwrap_or_else(|| self.any_server(cx));
         let slot = &mut self.lanes[lane as usize];
         slot.seq += 1;
         let seq = slot.seq;
@@ -152,7 +153,9 @@ impl Client {
         match result {
             Response::Answer(answer) => {
                 let Some(asking) = slot.asking.take() else { return };
-                self.leader = Some(from);
+                if !matches!(asking.msg, Msg::Query { mode: ReadMode::Follower, .. }) {
+                    self.leader = Some(from);
+                }
                 self.idle.push(lane);
                 cx.disarm(Timer::Retry(lane));
                 cx.reply(asking.op, Reply::Executed { answer });

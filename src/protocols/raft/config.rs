@@ -45,6 +45,19 @@ pub struct Config {
     /// Whether a server that hears a leader pays no attention to candidates (thesis, section 4.2.3).
     #[serde(default)]
     pub leader_liveness: bool,
+    /// Servers that receive the log from the beginning and do not count.
+    #[serde(default)]
+    pub learners: Vec<NodeId>,
+    /// From when on a configuration in the log holds.
+    #[serde(default)]
+    pub conf_effective: ConfEffective,
+    /// How many rounds a server gets to catch up before its vote counts; 0: it counts at once.
+    #[serde(default = "catch_up_rounds")]
+    pub catch_up_rounds: u32,
+    /// How wrong any clock's speed is at most, in millionths: then leaders answer reads by [`ReadMode::Lease`]
+    /// without a round. Safe only with `leader_liveness`.
+    #[serde(default)]
+    pub lease_drift_ppm: Option<u32>,
 }
 
 /// How a client is set up. Only the servers must be given.
@@ -75,6 +88,22 @@ pub enum ReadMode {
     ReadIndex,
     /// By whoever is asked, from what it has: possibly stale.
     Local,
+    /// By the leader, at once while it has a lease, otherwise as by `ReadIndex`.
+    Lease,
+    /// By whoever is asked, once it has come as far as the leader was, confirmed by a majority, when asked.
+    Follower,
+}
+
+/// From when on a configuration in the log holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConfEffective {
+    /// As soon as a server has it.
+    #[default]
+    Append,
+    /// When a server applies it. A server that comes up has forgotten what is committed, and so goes back to an
+    /// earlier configuration: unsafe.
+    Apply,
 }
 
 impl Config {
@@ -93,6 +122,10 @@ impl Config {
             prevote: false,
             check_quorum: false,
             leader_liveness: false,
+            learners: Vec::new(),
+            conf_effective: ConfEffective::default(),
+            catch_up_rounds: catch_up_rounds(),
+            lease_drift_ppm: None,
         }
     }
 }
@@ -121,6 +154,9 @@ fn max_entries() -> u32 {
 }
 fn max_inflight() -> u32 {
     256
+}
+fn catch_up_rounds() -> u32 {
+    10
 }
 fn max_lanes() -> u32 {
     1024
@@ -160,4 +196,20 @@ pub enum Mutant {
     PreVoteCounts,
     /// Lets a pre-vote be a vote: whoever grants one notes it as its vote.
     PreVoteBinds,
+    /// Goes from one configuration to any other without a joint one.
+    DirectSwitch,
+    /// In a joint configuration lets the new majority decide alone.
+    NewMajorityOnly,
+    /// Begins a change while another is not yet committed.
+    SecondChange,
+    /// Changes the configuration before anything of the leader's term is committed.
+    ChangeBeforeCommit,
+    /// Keeps a configuration that is gone from the log.
+    NoRollback,
+    /// Counts learners like voters.
+    LearnersCount,
+    /// Takes a lease for as long as if all clocks ran alike.
+    LeaseWithoutBound,
+    /// As a follower answers a read before it has come as far as the leader said.
+    FollowerReadAtOnce,
 }

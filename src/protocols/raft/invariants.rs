@@ -11,6 +11,8 @@
 //! | Monotonic | figure 2: terms, commitIndex and lastApplied only increase | `MonotonicTerm` |
 //! | VoteOnce | figure 2: one vote a term, kept on stable storage | `VotesGrantedOnce` |
 //! | StateOrdering | figure 2: lastApplied <= commitIndex <= last index | `CommitIndexBounds` |
+//! | MaxOneReconfigurationAtATime | thesis, 4.3: no change before the last is committed | `MaxOneReconfigurationAtATime` |
+//! | ConfigurationInLog | thesis, 4.1: the latest configuration in the log, committed or not | |
 //!
 //! A check costs what the step changed. Every log that was ever seen, from its beginning to some entry, has
 //! a number: two logs agree up to an index exactly if they have the same number there. So whether a leader
@@ -24,7 +26,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::quorum::majority;
+use super::config::ConfEffective;
+use super::quorum::Tally;
 use super::{Command, Disk, Entry, Node, Role, Server, Write};
 use crate::sim::{Chunked, Fingerprint, self, Broken, NodeId, Step, StepKind, View};
 
@@ -52,6 +55,8 @@ struct Seen {
     commit: u64,
     applied: u64,
     leading: bool,
+    /// The index of the last configuration in its log.
+    configured: u64,
     /// The numbers of its log up to every entry.
     log: Chunked<Prefix>,
 }
@@ -79,6 +84,8 @@ impl sim::Monitor<Node> for Monitor {
         "Monotonic",
         "VoteOnce",
         "StateOrdering",
+        "MaxOneReconfigurationAtATime",
+        "ConfigurationInLog",
     ];
 
     fn check(&mut self, view: &View<'_, Node>, step: &Step<'_, Node>, report: &mut Vec<Broken>) {
@@ -101,9 +108,13 @@ impl sim::Monitor<Node> for Monitor {
         if let Some(server) = server {
             self.check_progress(step, node.disk, server, rewritten, report);
             self.check_election(step.node, node.disk, server, leads, report);
+            if !server.members.is_empty() {
+                self.check_members(step.node, node.disk, server, report);
+            }
         }
         let seen = &mut self.nodes[step.node.index()];
         (seen.term, seen.voted_for, seen.leading) = (node.disk.term, node.disk.voted_for, leads);
+        seen.configured = server.map_or(0, last_configuration);
     }
 }
 
@@ -192,20 +203,49 @@ impl Monitor {
             let before = self.committed.len() as u64;
             self.check_commit(step.node, disk.term, commit.min(last), report);
             if step.kind == StepKind::Handler && self.committed.len() as u64 > before {
-                self.check_quorum(server, commit, report);
+                self.check_quorum(step.node, server, commit, report);
             }
         }
     }
 
     /// What is committed for the first time is on the disks of a majority.
-    fn check_quorum(&self, server: &Server, commit: u64, report: &mut Vec<Broken>) {
+    fn check_quorum(&self, node: NodeId, server: &Server, commit: u64, report: &mut Vec<Broken>) {
         let at = (commit - 1) as usize;
         let prefix = self.committed.get(at).map(|it| it.prefix);
         let has = |voter: &&NodeId| self.nodes.get(voter.index()).is_some_and(|it| it.log.get(at).copied() == prefix);
-        let (count, voters) = (server.config.voters.iter().filter(has).count(), server.config.voters.len());
-        if count < majority(voters) {
-            let detail = format!("entry {commit} is committed and on {count} disks of {voters}");
+        if server.config.conf_effective == ConfEffective::Apply && !server.members.is_empty() {
+            return; // it was committed by the voters before those that it has made
+        }
+        // A configuration that was appended in this very step came after the commit.
+        let news = last_configuration(server) != self.nodes[node.index()].configured;
+        let voters = server.leaving().filter(|_| news).unwrap_or(server.deciding());
+        let all: SmallVec<[NodeId; 8]> = voters.iter().collect();
+        let count = all.iter().filter(has).count();
+        if voters.vote_result(|id| Some(has(&&id))) != Tally::Won {
+            let detail = format!("entry {commit} is committed and on {count} disks of {}", all.len());
             report.push(broken("CommittedOnQuorum", detail));
+        }
+    }
+
+    /// A server's configuration is that of its log; in a leader's there is one at most that nobody has committed.
+    fn check_members(&self, node: NodeId, disk: &Disk, server: &Server, report: &mut Vec<Broken>) {
+        let gone = server.members.last().filter(|it| {
+            let entry = disk.log.entry(it.index).map(|entry| &*entry.command);
+            let there = matches!(entry, Some(Command::Configure { membership }) if *membership == it.membership);
+            it.index >= disk.log.first_index() && !there
+        });
+        if let Some(it) = gone {
+            let detail = format!("the log of node {} has no configuration at {}, as it believes", node.0, it.index);
+            report.push(broken("ConfigurationInLog", detail));
+        }
+        if !matches!(server.role, Role::Leader(_)) {
+            return;
+        }
+        let committed = self.committed.len() as u64;
+        let open: Vec<u64> = server.members.iter().map(|it| it.index).filter(|it| *it > committed).collect();
+        if open.len() > 1 {
+            let detail = format!("leader {} has configurations at {open:?}, and none is committed", node.0);
+            report.push(broken("MaxOneReconfigurationAtATime", detail));
         }
     }
 
@@ -264,10 +304,11 @@ impl Monitor {
     }
 
     fn count_votes(&mut self, candidate: NodeId, term: u64, server: &Server, report: &mut Vec<Broken>) {
-        for (voter, vote) in server.config.voters.iter().zip(&server.votes) {
+        for (voter, vote) in server.deciding().iter().zip(&server.votes) {
             if *vote != Some(true) {
                 continue;
             }
+            let voter = &voter;
             if let Some(seen) = self.nodes.get_mut(voter.index()) {
                 seen.heard = seen.heard.max(term);
             }
@@ -278,6 +319,10 @@ impl Monitor {
             }
         }
     }
+}
+
+fn last_configuration(server: &Server) -> u64 {
+    server.members.last().map_or(0, |it| it.index)
 }
 
 fn broken(invariant: &'static str, detail: String) -> Broken {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::machines::membership::Membership;
 use crate::machines::store::Op;
 use crate::sim::{Chunked, NodeId};
 
@@ -29,6 +30,11 @@ pub enum Command {
         session: Option<Session>,
         /// The operation.
         op: Op,
+    },
+    /// Nothing either, but the servers: who belongs to them from here on.
+    Configure {
+        /// The configuration.
+        membership: Arc<Membership<NodeId>>,
     },
 }
 

@@ -102,6 +102,18 @@ pub enum Msg {
         /// Whether the server would get the vote.
         granted: bool,
     },
+    /// A follower asks how far it must have come to answer a read.
+    ReadIndex {
+        /// Which of its reads.
+        read: u64,
+    },
+    /// The answer to it.
+    ReadIndexReply {
+        /// Which of the follower's reads.
+        read: u64,
+        /// Up to where it must have applied the log; none by a server that does not lead.
+        index: Option<u64>,
+    },
     /// A leader hands its office over: the receiver is to run for leader at once.
     TimeoutNow {
         /// Leader's term.
@@ -148,6 +160,10 @@ pub enum Timer {
     Quorum,
     /// A leader has waited long for its successor.
     Transfer,
+    /// Newcomers have taken long to catch up.
+    CatchUp,
+    /// A follower has waited long for the leader's word on a read.
+    Forward,
 }
 
 /// What a node can be asked.
@@ -183,6 +199,32 @@ pub enum Call {
     },
     /// Of a follower: to act as if it had not heard of its leader for long.
     ForgetLeader,
+    /// Of a leader: to change who belongs to the cluster.
+    ChangeMembership {
+        /// Those whose votes and copies count from then on.
+        voters: Vec<NodeId>,
+        /// Those who receive the log and do not count.
+        #[serde(default)]
+        learners: Vec<NodeId>,
+        /// By which way.
+        #[serde(default)]
+        way: Way,
+    },
+    /// Of a leader: to end a change that was begun by [`Way::Joint`].
+    LeaveJoint,
+}
+
+/// The way from one configuration to another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// Through a joint one, which is left as soon as it is committed.
+    #[default]
+    Auto,
+    /// To a joint one, to be left when one is asked to.
+    Joint,
+    /// At once: for one voter at most.
+    Simple,
 }
 
 /// What the asker is told.

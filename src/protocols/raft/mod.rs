@@ -61,14 +61,14 @@ use crate::machines::store::Op;
 use crate::sim::{Cx, NodeId, OpId, Operation, Outcome, Protocol, Request, Status};
 
 pub use client::Client;
-pub use config::{ClientConfig, Config, Mutant, ReadMode};
+pub use config::{ClientConfig, ConfEffective, Config, Mutant, ReadMode};
 pub use disk::{Disk, Write};
 pub use invariants::Monitor;
 pub use log::{Command, Entries, Entry, Log, Session};
-pub use message::{Call, Msg, Reply, Response, Timer};
+pub use message::{Call, Msg, Reply, Response, Timer, Way};
 pub use progress::{Peer, Progress};
 pub use replica::Replica;
-pub use server::{Asker, Leader, Pending, Reads, Role, Server, Transfer};
+pub use server::{Adopted, Asker, Change, Forwarded, Leader, Lease, Pending, Reads, Role, Server, Transfer};
 
 /// A node of a Raft cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -135,6 +135,9 @@ impl Protocol for Node {
             Call::Execute { op } | Call::Propose { op } | Call::Read { op, .. } => op.describe(answer),
             Call::Transfer { .. } => Operation { kind: "transfer".into(), ..Operation::default() },
             Call::ForgetLeader => Operation { kind: "forget_leader".into(), ..Operation::default() },
+            Call::ChangeMembership { .. } | Call::LeaveJoint => {
+                Operation { kind: "change_membership".into(), ..Operation::default() }
+            }
             Call::ProposeBatch { ops } => Operation {
                 kind: "batch".into(),
                 argument: (ops.len() as i64).into(),

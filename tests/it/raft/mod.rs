@@ -2,8 +2,10 @@
 mod clients;
 mod elections;
 mod liveness;
+mod membership;
 mod mutants;
 mod persistence;
+mod reads;
 mod replication;
 mod safety;
 mod script;

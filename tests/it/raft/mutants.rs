@@ -1,4 +1,5 @@
 //! Servers that break one rule each: the test of the tests.
+use super::membership::{Change, USUAL};
 use super::safety::Figure8;
 use super::storm::Storm;
 use super::*;
@@ -8,6 +9,7 @@ use distlab::protocols::raft::{Mutant, ReadMode};
 enum Hunt {
     Storm(Storm, u64),
     Figure8(Figure8, u64),
+    Change(u64),
 }
 
 /// Scenario S14: every rule that is broken is noticed.
@@ -33,6 +35,12 @@ fn every_mutant_is_caught() {
         (Mutant::ReadWithoutRound, Hunt::Storm(reads, 10)),
         (Mutant::PreVoteCounts, Hunt::Storm(usual, 400)),
         (Mutant::PreVoteBinds, Hunt::Storm(usual, 10)),
+        (Mutant::DirectSwitch, Hunt::Change(100)),
+        (Mutant::NewMajorityOnly, Hunt::Change(100)),
+        (Mutant::SecondChange, Hunt::Change(100)),
+        (Mutant::NoRollback, Hunt::Change(100)),
+        (Mutant::LearnersCount, Hunt::Change(100)),
+        (Mutant::FollowerReadAtOnce, Hunt::Storm(Storm { read_mode: ReadMode::Follower, ..three }, 20)),
     ];
     let mut missed = Vec::new();
     for (mutant, hunt) in mutants {
@@ -41,6 +49,8 @@ fn every_mutant_is_caught() {
             match hunt {
                 Hunt::Storm(storm, most) => (0..most)
                     .find_map(|seed| Storm { mutant, ..storm }.play(seed).err().map(|why| (seed, why))),
+                Hunt::Change(most) => (0..most)
+                    .find_map(|seed| Change { mutant, ..USUAL }.play(seed).err().map(|why| (seed, why))),
                 Hunt::Figure8(storm, most) => (0..most)
                     .find_map(|seed| Figure8 { mutant, ..storm }.play(seed).err().map(|why| (seed, why))),
             };

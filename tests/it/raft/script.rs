@@ -8,6 +8,7 @@
 //! | `cluster n=3 noop=false …` | begins anew; options are those of the configuration, and `sync`, `fsync` |
 //! | `set n0 log=1,1,2 term=2 vote=n1 commit=1` | gives a server a past |
 //! | `campaign n0`, `heartbeat n0` | lets a timer go off |
+//! | `change n0 voters=n1,n2 learners=n3 way=joint`, `leave n0` | asks for another configuration |
 //! | `expire n0 silence` | lets another timer go off |
 //! | `transfer n0 n1`, `forget n1` | asks a leader to hand over, a follower to forget it |
 //! | `propose n0 x=5`, `read n0 x mode=read_index` | asks a server |
@@ -16,14 +17,15 @@
 //! | `stabilize lost=n1,n2` | delivers until nothing is left, except to and from some |
 //! | `sync n0` | completes a sync of the disk |
 //! | `crash n0 torn=true`, `recover n0` | |
-//! | `status`, `log n0`, `progress n0`, `pending`, `ops` | shows |
+//! | `status`, `log n0`, `progress n0`, `pending`, `members`, `ops` | shows |
 //! | `watch A B`, `unwatch` | which invariants to look at |
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use distlab::machines::membership::Membership;
 use distlab::machines::store::Op;
 use distlab::protocols::raft::{
-    Call, Command, Config, Disk, Entry, Msg, Node, Progress, ReadMode, Reply, Role, Server, Timer,
+    Call, Command, Config, Disk, Entry, Msg, Node, Progress, ReadMode, Reply, Role, Server, Timer, Way,
 };
 use distlab::sim::{
     self, DiskModel, Distribution, Error, Fault, Invariants, NodeId, OpId, PendingKind, RowKind, Value, World,
@@ -140,6 +142,15 @@ impl Stage {
             }
             "forget" => self.ask(words.node(1), "forget".into(), Call::ForgetLeader),
             "expire" => self.expire(words),
+            "change" => {
+                let way = words
+                    .named
+                    .get("way")
+                    .map_or(Way::Auto, |it| serde_json::from_value((*it).into()).unwrap());
+                let (voters, learners) = (words.nodes("voters"), words.nodes("learners"));
+                self.ask(words.node(1), "change".into(), Call::ChangeMembership { voters, learners, way })
+            }
+            "leave" => self.ask(words.node(1), "leave".into(), Call::LeaveJoint),
             "read" => self.read(words),
             "deliver" => self.each_message(words, Self::deliver),
             "drop" => self.each_message(words, |stage, id, what| {
@@ -184,6 +195,7 @@ impl Stage {
                 let messages = self.messages(words);
                 messages.iter().for_each(|(_, what)| writeln!(self.output, "{what}").unwrap());
             }
+            "members" => (0..self.count()).for_each(|id| self.show_members(NodeId(id))),
             "ops" => self.show_ops(),
             other => panic!("no command `{other}`"),
         }
@@ -339,6 +351,14 @@ impl Stage {
         writeln!(self.output, "{}", line.trim_end()).unwrap();
     }
 
+    fn show_members(&mut self, id: NodeId) {
+        let shown = match self.seen().node(id).state() {
+            Some(Node::Server(server)) => membership(&server.membership()),
+            _ => "down".into(),
+        };
+        writeln!(self.output, "n{} {shown}", id.0).unwrap();
+    }
+
     fn show_log(&mut self, id: NodeId) {
         let log = &self.seen().node(id).disk().log;
         let lines: Vec<_> =
@@ -383,9 +403,17 @@ fn role(role: &Role) -> &'static str {
     }
 }
 
+fn membership(it: &Membership<NodeId>) -> String {
+    let ids = |list: &[NodeId]| list.iter().map(|id| id.0).collect();
+    let (voters, outgoing) = (ids(&it.voters), ids(&it.outgoing));
+    let (learners, learners_next) = (ids(&it.learners), ids(&it.learners_next));
+    Membership::<u32> { voters, outgoing, learners, learners_next, auto_leave: it.auto_leave }.to_string()
+}
+
 fn show_entry(index: u64, entry: &Entry) -> String {
     let command = match &*entry.command {
         Command::Noop => "noop".into(),
+        Command::Configure { membership: it } => membership(it),
         Command::Apply { op: Op::Put { key, value }, .. } => format!("{key}={value}"),
         Command::Apply { op, .. } => format!("{op:?}"),
     };

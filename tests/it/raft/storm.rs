@@ -47,7 +47,9 @@ impl Storm {
             let fault = strike(&cluster, &mut dice);
             cluster.world.apply(&fault).map_err(|error| error.to_string())?;
             if self.extras {
-                ask_for_a_change_of_leader(&mut cluster, &mut dice);
+                // A leader that is forgotten has no lease.
+                let forget = self.read_mode != ReadMode::Lease;
+                ask_for_a_change_of_leader(&mut cluster, &mut dice, forget);
             }
             for _ in 0..dice.below(4) {
                 let client = cluster.clients[dice.below(u64::from(self.clients)) as usize];
@@ -76,6 +78,11 @@ impl Storm {
                 config.prevote =
                     lots & 1 > 0 || matches!(self.mutant, Some(Mutant::PreVoteCounts | Mutant::PreVoteBinds));
                 (config.check_quorum, config.leader_liveness) = (lots & 2 > 0, lots & 4 > 0);
+                if self.read_mode == ReadMode::Lease {
+                    // The clocks of a storm run at half to double speed.
+                    (config.leader_liveness, config.lease_drift_ppm) = (true, Some(600_000));
+                    config.heartbeat = 10 * MS;
+                }
             });
         for _ in 0..self.clients {
             cluster.client(|config| config.read_mode = self.read_mode);
@@ -108,14 +115,14 @@ impl Storm {
 }
 
 /// Now and then somebody is asked to hand over its office, or to forget who holds it.
-fn ask_for_a_change_of_leader(cluster: &mut Cluster, dice: &mut Rng) {
+fn ask_for_a_change_of_leader(cluster: &mut Cluster, dice: &mut Rng, forget: bool) {
     let any = |dice: &mut Rng| cluster.servers[dice.below(cluster.servers.len() as u64) as usize];
     let (asked, to) = (cluster.leader().unwrap_or(any(dice)), any(dice));
     match dice.below(6) {
         0 if cluster.world.node(asked).is_up() => {
             cluster.world.call(asked, Call::Transfer { to }).unwrap();
         }
-        1 if cluster.world.node(to).is_up() => {
+        1 if forget && cluster.world.node(to).is_up() => {
             cluster.world.call(to, Call::ForgetLeader).unwrap();
         }
         _ => {}

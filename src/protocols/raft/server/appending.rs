@@ -97,8 +97,10 @@ impl Server {
         if from <= log.last_index() {
             cx.note("truncated", from);
             self.give_up_from(cx, from);
+            self.roll_back(cx, from);
         }
-        cx.write(Write::Splice { from, entries });
+        cx.write(Write::Splice { from, entries: entries.clone() });
+        self.adopt(cx, from, &entries);
         true
     }
 

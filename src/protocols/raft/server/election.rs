@@ -6,7 +6,7 @@ use crate::protocols::raft::quorum::{Tally, majority, reached_by};
 impl Server {
     /// Begins a new term and asks everybody for their vote, itself too.
     pub(super) fn campaign(&mut self, cx: &mut Cx<'_, Node>, why: Why) {
-        if !self.deciding().contains(cx.id) {
+        if !self.may_run(cx.id) {
             return;
         }
         let Some(term) = cx.disk().term.checked_add(1) else { return cx.note("no term is left", u64::MAX) };
@@ -14,6 +14,7 @@ impl Server {
         cx.note("candidate", term);
         self.role = Role::Candidate;
         self.leader = None;
+        self.drop_forwarded_reads(cx);
         if !self.breaks(Mutant::PreVoteCounts) {
             self.votes.clear();
         }
@@ -101,11 +102,12 @@ impl Server {
     /// Wins the election.
     fn lead(&mut self, cx: &mut Cx<'_, Node>) {
         let (term, last) = (cx.disk().term, cx.disk().log.last_index());
-        let mut peers: Vec<Peer> = self.deciding().iter().map(|id| Peer::new(id, last)).collect();
+        let mut peers: Vec<Peer> = self.audience().into_iter().map(|id| Peer::new(id, last)).collect();
         // Its RequestVote left only when its whole log was durable.
         peers.iter_mut().filter(|peer| peer.id == cx.id).for_each(|own| own.match_index = last);
-        let (reads, heard_of) = (Reads::default(), Vec::new());
-        self.role = Role::Leader(Leader { peers, round: 0, reads, heard_of, handed: false });
+        let (reads, lease, heard_of) = (Reads::default(), Lease::default(), Vec::new());
+        let (round, handed, change) = (0, false, None);
+        self.role = Role::Leader(Leader { peers, round, reads, heard_of, handed, change, lease });
         self.leader = Some(cx.id);
         cx.note("leader", term);
         cx.disarm(Timer::Election);
@@ -130,6 +132,9 @@ impl Server {
         let (voters, peers) = (self.deciding(), &leader.peers);
         if voters.outgoing.is_empty() && voters.incoming.len() == peers.len() {
             return reached_by(self.quorum_of(peers.len()), peers.iter().map(of)); // nobody else is there
+        }
+        if self.breaks(Mutant::LearnersCount) {
+            return reached_by(self.quorum_of(peers.len()), peers.iter().map(of));
         }
         let of = |id: NodeId| peers.iter().find(|peer| peer.id == id).map_or(0, &of);
         voters.committed_index_by(|voters| self.quorum_of(voters), of).unwrap_or(0)

@@ -25,13 +25,14 @@ impl Server {
 
     /// Asks everybody whether it would win a new term.
     fn canvass(&mut self, cx: &mut Cx<'_, Node>) {
-        if !self.deciding().contains(cx.id) {
+        if !self.may_run(cx.id) {
             return;
         }
         let Some(term) = cx.disk().term.checked_add(1) else { return cx.note("no term is left", u64::MAX) };
         cx.note("pre_candidate", cx.disk().term);
         self.role = Role::PreCandidate;
         self.leader = None;
+        self.drop_forwarded_reads(cx);
         self.votes.clear();
         self.votes.resize(self.deciding().iter().count(), None);
         self.await_leader(cx);
@@ -80,6 +81,7 @@ impl Server {
         if self.leader != Some(leader) {
             self.leader = Some(leader);
             self.settle_transfer(cx, leader);
+            self.drop_forwarded_reads(cx);
         }
         self.await_leader(cx);
         if self.config.prevote || self.config.leader_liveness {

@@ -7,14 +7,15 @@
 //! A configuration is an entry of the log, and holds from the moment it is appended, committed or not; one that is
 //! truncated never was. (With `conf_effective = apply`, as in etcd, it holds when it is applied: safe only where
 //! no server forgets what was committed.) There is one change at a time, and none before the leader has
-//! committed something of its own term. A leader that is not in C_new leads until it is committed.
+//! committed something of its own term. A leader that is not in C_new leads until it is committed, and a server
+//! that is not in it may still be needed to lead until then: it runs, and does not count its own vote. So those
+//! who leave are told of the commit, after which they are silent.
 use std::sync::Arc;
 
 use super::*;
 use crate::machines::membership::{Membership, Refused};
-use crate::machines::store::Answer;
 use crate::protocols::raft::config::ConfEffective;
-use crate::protocols::raft::log::Command;
+use crate::protocols::raft::log::{Command, Log};
 use crate::protocols::raft::message::Way;
 
 /// A configuration of the log.
@@ -45,8 +46,10 @@ enum Stage {
         goal: u64,
         /// How many rounds have begun.
         round: u32,
-        /// How many election timeouts have passed.
-        timeouts: u32,
+        /// How many election timeouts have passed in which no newcomer has come any further.
+        idle: u32,
+        /// How far they were at the last of them, in all.
+        reached: u64,
         /// Whether the present round has taken an election timeout.
         slow: bool,
     },
@@ -70,6 +73,23 @@ impl Server {
             None => Voters { incoming: &self.config.voters, outgoing: &[] },
         };
         if self.breaks(Mutant::NewMajorityOnly) { Voters { outgoing: &[], ..voters } } else { voters }
+    }
+
+    /// Those whose votes counted before the last configuration, as long as that is not known to be committed.
+    pub fn leaving(&self) -> Option<Voters<'_, NodeId>> {
+        let (last, earlier) = self.members.split_last()?;
+        if last.index <= self.commit {
+            return None;
+        }
+        Some(match earlier.last() {
+            Some(it) => it.membership.deciding(),
+            None => Voters { incoming: &self.config.voters, outgoing: &[] },
+        })
+    }
+
+    /// Whether a server may run for leader.
+    pub(super) fn may_run(&self, id: NodeId) -> bool {
+        self.deciding().contains(id) || self.leaving().is_some_and(|it| it.contains(id))
     }
 
     /// Those who receive the log and do not count.
@@ -139,15 +159,22 @@ impl Server {
         }
     }
 
-    /// Everybody to whom a leader sends the log: members, and newcomers that are to be.
+    /// Everybody to whom a leader sends the log: members, newcomers that are to be, and those who leave.
     pub(super) fn audience(&self) -> Vec<NodeId> {
         let mut all: Vec<NodeId> = self.deciding().iter().chain(self.learners().iter().copied()).collect();
         if let Role::Leader(Leader { change: Some(Change { stage: Stage::CatchingUp { newcomers, .. }, .. }), .. }) =
             &self.role
         {
-            all.extend(newcomers.iter().filter(|it| !self.deciding().contains(**it) && !self.learners().contains(it)));
+            all.extend(newcomers.iter());
         }
-        all
+        all.extend(self.leaving().into_iter().flat_map(Voters::iter));
+        let mut once: Vec<NodeId> = Vec::with_capacity(all.len());
+        all.into_iter().for_each(|id| {
+            if !once.contains(&id) {
+                once.push(id);
+            }
+        });
+        once
     }
 
     /// Forgets peers that do not belong any more, and asks new ones what they have.
@@ -249,8 +276,8 @@ impl Server {
         }
         let goal = cx.disk().log.last_index();
         let Some(leader) = self.leader_mut() else { return };
-        let (round, timeouts, slow) = (1, 0, false);
-        let stage = Stage::CatchingUp { next: next.into(), newcomers, goal, round, timeouts, slow };
+        let (round, idle, reached, slow) = (1, 0, 0, false);
+        let stage = Stage::CatchingUp { next: next.into(), newcomers, goal, round, idle, reached, slow };
         leader.change = Some(Change { op, stage });
         cx.note("catching up", goal);
         cx.arm(Timer::CatchUp, Span::exactly(self.config.election_timeout.min));
@@ -283,13 +310,15 @@ impl Server {
         cx.arm(Timer::CatchUp, Span::exactly(min));
     }
 
-    /// A round has taken an election timeout.
+    /// A round has taken an election timeout. That is no reason to give up, as long as newcomers come further.
     pub(super) fn catch_up_timeout(&mut self, cx: &mut Cx<'_, Node>) {
         let (most, min) = (self.config.catch_up_rounds, self.config.election_timeout.min);
-        let Role::Leader(Leader { change: Some(Change { stage, .. }), .. }) = &mut self.role else { return };
-        let Stage::CatchingUp { timeouts, slow, .. } = stage else { return };
-        (*timeouts, *slow) = (*timeouts + 1, true);
-        if *timeouts >= most {
+        let Role::Leader(Leader { peers, change: Some(Change { stage, .. }), .. }) = &mut self.role else { return };
+        let Stage::CatchingUp { newcomers, idle, reached, slow, .. } = stage else { return };
+        let now = peers.iter().filter(|peer| newcomers.contains(&peer.id)).map(|peer| peer.match_index).sum();
+        *idle = if now > *reached { 0 } else { *idle + 1 };
+        (*reached, *slow) = (now, true);
+        if *idle >= most {
             return self.abort_change(cx);
         }
         cx.arm(Timer::CatchUp, Span::exactly(min));
@@ -332,6 +361,15 @@ impl Server {
     pub(super) fn settle_members(&mut self, cx: &mut Cx<'_, Node>) {
         let Some(latest) = self.members.last().filter(|it| it.index <= self.commit) else { return };
         let (index, membership) = (latest.index, latest.membership.clone());
+        if !self.is_leader() {
+            return;
+        }
+        let audience = self.audience();
+        let left = |leader: &mut Leader| leader.peers.iter().any(|peer| !audience.contains(&peer.id));
+        if self.leader_mut().is_some_and(left) {
+            self.beat(cx); // the last that those who leave hear
+            self.review_peers(cx);
+        }
         let Some(leader) = self.leader_mut() else { return };
         if membership.is_joint() {
             let entered = |it: &&mut Option<Change>| matches!(&**it, Some(Change { stage: Stage::Entered { .. }, .. }));
@@ -361,10 +399,5 @@ impl Server {
                 self.redirect(cx, Asker::Operation(op));
             }
         }
-    }
-
-    /// A configuration can be no news to those who asked for something else.
-    pub(super) fn answer_of_configuration() -> Answer {
-        Answer::Done
     }
 }

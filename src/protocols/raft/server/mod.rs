@@ -1,7 +1,10 @@
 //! A server: its state, and the way from an input to the part that deals with it.
 mod appending;
 mod election;
+mod forwarding;
+mod lease;
 mod liveness;
+mod members;
 mod proposals;
 mod reads;
 mod replication;
@@ -21,7 +24,10 @@ use super::progress::Peer;
 use super::replica::Replica;
 use super::Node;
 use crate::machines::membership::quorum::Voters;
-use crate::sim::{Cx, NodeId, OpId, Span, Status};
+use crate::sim::{Cx, NodeId, OpId, Reading, Span, Status};
+pub use forwarding::Forwarded;
+pub use lease::Lease;
+pub use members::{Adopted, Change};
 pub use reads::Reads;
 pub use transfer::Transfer;
 
@@ -58,6 +64,12 @@ pub struct Server {
     /// To whom it hands its office over.
     #[serde(default)]
     pub transfer: Option<Transfer>,
+    /// The configurations of the log, in its order: the last that is applied, and all later ones.
+    #[serde(default)]
+    pub members: Vec<Adopted>,
+    /// Reads of its own for which it needs the leader's word.
+    #[serde(default)]
+    pub forwarded: Forwarded,
 }
 
 /// What a server is in its term.
@@ -91,6 +103,12 @@ pub struct Leader {
     /// Whether it has asked another to take over: then it may have a successor at any time.
     #[serde(default)]
     pub handed: bool,
+    /// What it was asked to change.
+    #[serde(default)]
+    pub change: Option<Change>,
+    /// How long it is safe; kept where the configuration allows leases.
+    #[serde(default)]
+    pub lease: Lease,
 }
 
 /// Somebody who waits for an entry to be applied.
@@ -109,6 +127,13 @@ pub enum Asker {
     Operation(OpId),
     /// A client, by a message.
     Session(Session),
+    /// A follower that wants to answer a read.
+    Follower {
+        /// Which follower.
+        id: NodeId,
+        /// Which of its reads.
+        read: u64,
+    },
 }
 
 impl Server {
@@ -125,11 +150,14 @@ impl Server {
             pending: VecDeque::new(),
             heard: false,
             transfer: None,
+            members: Vec::new(),
+            forwarded: Forwarded::default(),
         }
     }
 
     pub(super) fn on_start(&mut self, cx: &mut Cx<'_, Node>) {
         self.replica = Replica::new(self.config.machine);
+        self.recall_members(&cx.disk().log);
         cx.note("follower", cx.disk().term);
         self.await_leader(cx);
         self.promise_silence(cx);
@@ -158,6 +186,8 @@ impl Server {
                 self.on_pre_vote(cx, from, term, (last_log_term, last_log_index));
             }
             Msg::PreVoteReply { asked, granted, .. } => self.on_pre_vote_reply(cx, from, asked, granted),
+            Msg::ReadIndex { read } => self.on_read_index(cx, Asker::Follower { id: from, read }),
+            Msg::ReadIndexReply { read, index } => self.on_read_index_reply(cx, read, index),
             Msg::TimeoutNow { term } => self.on_timeout_now(cx, term),
             Msg::RequestVoteNow { term, last_log_index, last_log_term } => {
                 self.on_request_vote(cx, from, term, (last_log_term, last_log_index));
@@ -172,6 +202,8 @@ impl Server {
             (Timer::Silence, _) => self.heard = false,
             (Timer::Quorum, Role::Leader(_)) => self.check_quorum(cx),
             (Timer::Transfer, _) => self.give_up_transfer(cx),
+            (Timer::Forward, _) => self.ask_again(cx),
+            (Timer::CatchUp, Role::Leader(_)) => self.catch_up_timeout(cx),
             _ => {} // fired by hand out of season
         }
     }
@@ -190,6 +222,10 @@ impl Server {
             Call::Read { op, mode } => self.on_read(cx, asker, mode, op.into()),
             Call::Transfer { to } => self.hand_over(cx, op, to),
             Call::ForgetLeader => self.forget_leader(cx, op),
+            Call::ChangeMembership { voters, learners, way } => {
+                self.change_membership(cx, op, &voters, &learners, way);
+            }
+            Call::LeaveJoint => self.leave_joint(cx, op),
         }
     }
 
@@ -219,6 +255,7 @@ impl Server {
             cx.write(Write::Hard { term, voted_for: None });
             self.leader = None;
             self.follow(cx);
+            self.drop_forwarded_reads(cx);
         }
     }
 
@@ -234,6 +271,7 @@ impl Server {
                 }
                 self.await_leader(cx);
                 self.refuse_reads(cx, leader.reads);
+                self.drop_change(cx, leader.change);
             }
         }
         cx.note("follower", cx.disk().term);
@@ -242,14 +280,9 @@ impl Server {
     /// Gives a leader, or a candidate, until the election timeout to be heard. A server whose vote does not
     /// count never runs for leader, and so has nothing to wait for.
     fn await_leader(&mut self, cx: &mut Cx<'_, Node>) {
-        if self.deciding().contains(cx.id) {
+        if self.may_run(cx.id) {
             cx.arm(Timer::Election, self.config.election_timeout);
         }
-    }
-
-    /// Those whose votes and copies count.
-    pub(super) fn deciding(&self) -> Voters<'_, NodeId> {
-        Voters { incoming: &self.config.voters, outgoing: &[] }
     }
 
     fn leader_mut(&mut self) -> Option<&mut Leader> {
@@ -279,6 +312,8 @@ fn term_of(msg: &Msg) -> Option<u64> {
         | Msg::TimeoutNow { term }
         | Msg::RequestVoteNow { term, .. } => Some(*term),
         // The term of a pre-vote is one that nobody has begun.
-        Msg::Request { .. } | Msg::Query { .. } | Msg::Response { .. } | Msg::PreVote { .. } => None,
+        Msg::PreVote { .. } => None,
+        Msg::Request { .. } | Msg::Query { .. } | Msg::Response { .. } => None,
+        Msg::ReadIndex { .. } | Msg::ReadIndexReply { .. } => None,
     }
 }

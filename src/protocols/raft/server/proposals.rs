@@ -60,12 +60,19 @@ impl Server {
             // Past the log's end a commit index can only have been set from outside.
             let Some(entry) = cx.disk().log.entry(index) else { return };
             let term = entry.term;
+            let configures = matches!(*entry.command, Command::Configure { .. });
             let answer = self.replica.apply(&entry.command, once);
             self.applied = index;
+            if configures {
+                self.applied_members(cx, index);
+            }
             if self.pending.front().is_some_and(|waiting| waiting.index == index) {
                 let Some(Pending { asker, .. }) = self.pending.pop_front() else { return };
                 self.answer(cx, asker, (index, term), answer);
             }
+        }
+        if self.forwards() {
+            self.serve_forwarded_reads(cx);
         }
     }
 
@@ -76,7 +83,7 @@ impl Server {
             let Some(Pending { index, term, asker }) = self.pending.pop_back() else { return };
             match asker {
                 Asker::Operation(op) => cx.reply_at_once(op, Reply::Lost { index, term }),
-                Asker::Session(_) => self.redirect(cx, asker), // it asks again, under the same name
+                Asker::Session(_) | Asker::Follower { .. } => self.redirect(cx, asker), // it asks again, under the same name
             }
         }
     }
@@ -88,6 +95,9 @@ impl Server {
             Asker::Session(Session { client, lane, seq }) => {
                 cx.send_at_once(client, Msg::Response { lane, seq, result: Response::Answer(answer) });
             }
+            Asker::Follower { id, read } => {
+                cx.send_at_once(id, Msg::ReadIndexReply { read, index: Some(at.0) });
+            }
         }
     }
 
@@ -98,6 +108,9 @@ impl Server {
             Asker::Operation(op) => cx.reply_at_once(op, Reply::NotLeader { hint }),
             Asker::Session(Session { client, lane, seq }) => {
                 cx.send_at_once(client, Msg::Response { lane, seq, result: Response::NotLeader { hint } });
+            }
+            Asker::Follower { id, read } => {
+                cx.send_at_once(id, Msg::ReadIndexReply { read, index: None });
             }
         }
     }

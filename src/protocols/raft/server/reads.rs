@@ -27,14 +27,27 @@ impl Server {
     pub(super) fn on_read(&mut self, cx: &mut Cx<'_, Node>, asker: Asker, mode: ReadMode, op: Arc<Op>) {
         match mode {
             ReadMode::Local => self.answer_read(cx, asker, &op),
+            ReadMode::Follower if !self.is_leader() => self.forward_read(cx, asker, op),
             _ if !self.is_leader() => self.redirect(cx, asker),
             ReadMode::Log => {
                 let session = None; // a read may be repeated
                 let command = Arc::new(Command::Apply { session, op: Arc::unwrap_or_clone(op) });
                 self.admit(cx, asker, [command].into_iter());
             }
+            ReadMode::Lease if self.has_lease(cx) => self.answer_read(cx, asker, &op),
             ReadMode::ReadIndex if self.breaks(Mutant::ReadWithoutRound) => self.answer_read(cx, asker, &op),
-            ReadMode::ReadIndex => self.begin_reads(cx, vec![(asker, op)]),
+            ReadMode::ReadIndex | ReadMode::Lease | ReadMode::Follower => {
+                self.begin_reads(cx, vec![(asker, op)]);
+            }
+        }
+    }
+
+    /// A follower wants to read: all it needs is how far to have come.
+    pub(super) fn on_read_index(&mut self, cx: &mut Cx<'_, Node>, asker: Asker) {
+        if self.is_leader() {
+            self.begin_reads(cx, vec![(asker, Op::Read.into())]);
+        } else {
+            self.redirect(cx, asker);
         }
     }
 
@@ -46,8 +59,8 @@ impl Server {
         if early {
             return leader.reads.postponed.extend(reads);
         }
-        leader.round += 1;
-        let round = leader.round;
+        let round = self.begin_round(cx);
+        let Some(leader) = self.leader_mut() else { return };
         leader.reads.waiting.extend(reads.into_iter().map(|read| (round, read)));
         self.beat(cx);
         self.serve_confirmed_reads(cx); // one server is its own majority
@@ -85,7 +98,10 @@ impl Server {
         }
     }
 
-    fn answer_read(&mut self, cx: &mut Cx<'_, Node>, asker: Asker, op: &Op) {
+    pub(super) fn answer_read(&mut self, cx: &mut Cx<'_, Node>, asker: Asker, op: &Op) {
+        if let Asker::Follower { id, read } = asker {
+            return cx.send_at_once(id, Msg::ReadIndexReply { read, index: Some(self.applied) });
+        }
         let answer = self.replica.machine.query(op);
         self.answer(cx, asker, (self.applied, cx.disk().term), answer);
     }

@@ -1,6 +1,6 @@
 //! Replication, the leader's side: what it sends, what it learns from the answers, when it commits.
 use super::*;
-use crate::protocols::raft::log::{Entries, Log};
+use crate::protocols::raft::log::{Command, Entries, Log};
 
 /// A run of the log cut out for one follower: the next one mostly needs the same.
 struct Cut {
@@ -23,7 +23,13 @@ impl Server {
     pub(super) fn append(&mut self, cx: &mut Cx<'_, Node>, entries: impl Into<Entries>) {
         let mut cut = Cut { from: cx.disk().log.last_index() + 1, entries: entries.into() };
         cx.write(Write::Splice { from: cut.from, entries: cut.entries.clone() });
+        let (from, entries) = (cut.from, cut.entries.clone());
         self.replicate_to_all(cx, &mut cut);
+        if entries.first().is_some_and(|entry| matches!(*entry.command, Command::Configure { .. })) {
+            // Those who leave have just been told so.
+            self.adopt(cx, from, &entries);
+            self.replicate_to_all(cx, &mut cut);
+        }
         self.count_own_copy(cx);
     }
 
@@ -67,8 +73,7 @@ impl Server {
     }
 
     pub(super) fn heartbeat(&mut self, cx: &mut Cx<'_, Node>) {
-        let Some(leader) = self.leader_mut() else { return };
-        leader.round += 1;
+        self.begin_round(cx);
         cx.arm(Timer::Heartbeat, Span::exactly(self.config.heartbeat));
         self.beat(cx);
     }
@@ -109,13 +114,19 @@ impl Server {
         } else if peer.refused(&disk.log, round, index, hint_index, hint_term) {
             cx.note("refused", index);
         }
-        let mut cut = Cut { from: 0, entries: Entries::default() };
-        self.replicate(cx, at, &mut cut);
+        // A commit may have changed who the peers are.
+        if let Some(at) = self.leader_mut().and_then(|it| it.peers.iter().position(|peer| peer.id == from)) {
+            self.replicate(cx, at, &mut Cut { from: 0, entries: Entries::default() });
+        }
         if confirmed {
+            self.renew_lease(cx);
             self.serve_confirmed_reads(cx);
         }
         if self.transfer.is_some() {
             self.hand_over_if_ready(cx);
+        }
+        if self.leader_mut().is_some_and(|leader| leader.change.is_some()) {
+            self.catch_up(cx);
         }
     }
 
@@ -129,14 +140,22 @@ impl Server {
         }
         let disk = cx.disk();
         if disk.log.term_at(index) == Some(disk.term) || self.breaks(Mutant::CommitOldTerm) {
-            let first_of_term = disk.log.term_at(self.commit) != Some(disk.term);
+            let (before, first_of_term) = (self.commit, disk.log.term_at(self.commit) != Some(disk.term));
             self.commit = index;
             self.apply(cx);
             if first_of_term {
                 self.begin_postponed_reads(cx);
             }
+            if self.members.last().is_some_and(|it| first_of_term || it.index > before) {
+                self.settle_members(cx);
+            }
         }
     }
+}
+
+/// An AppendEntries by which a server shows what it has.
+pub(super) fn probe(disk: &Disk, peer: &Peer, leader_commit: u64, round: u32) -> Msg {
+    append_entries(disk, peer, Entries::default(), leader_commit, round)
 }
 
 fn append_entries(disk: &Disk, peer: &Peer, entries: Entries, leader_commit: u64, round: u32) -> Msg {

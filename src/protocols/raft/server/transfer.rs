@@ -84,7 +84,7 @@ impl Server {
             Asker::Operation(op) => {
                 cx.reply_at_once(op, Reply::Refused { reason: "leadership is being handed over".into() });
             }
-            Asker::Session(_) => self.redirect(cx, asker),
+            Asker::Session(_) | Asker::Follower { .. } => self.redirect(cx, asker),
         }
     }
 }
