@@ -34,6 +34,13 @@
 //! `[advance_commit]` on a majority's disks, `[apply]` applied and answered; followers learn of the commit
 //! by the next message, and apply it too.
 //!
+//! # Beyond the paper
+//! All of it is off unless the configuration asks for it, and then costs no message, timer or draw.
+//! - pre-votes, leaders that followers mind, leaders that check their quorum   (`server/liveness.rs`)
+//! - an office that is handed over                                             (`server/transfer.rs`)
+//! - joint consensus, single changes, learners, newcomers that catch up        (`server/members.rs`)
+//! - reads by a lease, and at followers                        (`server/lease.rs`, `server/forwarding.rs`)
+//!
 //! # Deviations
 //! - A follower that refuses entries tells not the conflicting term's first index but the entry just before
 //!   it, or an even earlier one if that is still of a later term than the leader's: the leader skips from
@@ -43,6 +50,9 @@
 //! - A leader takes entries for stored as soon as they are sent and goes on (thesis, section 10.2.1), and
 //!   sends them while its own disk still writes; its own copy counts when that is done.
 //! - A candidate refused by a majority becomes a follower at once.
+//! - Newcomers that catch up are known to the leader alone, not to the log; a change that its leader does not
+//!   survive at that point must be asked for again.
+//! - A leader sends to those who leave until that is committed: whoever has heard of it never runs again.
 //! - A candidate steps down before an *equal* term's leader too; the notes name only higher terms.
 mod client;
 mod config;

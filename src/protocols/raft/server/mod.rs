@@ -75,6 +75,7 @@ pub struct Server {
 /// What a server is in its term.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant)] // a server holds one, and goes to its leader's part all the time
 pub enum Role {
     /// Listens to a leader.
     #[default]
