@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from numbers import Integral, Real
 from typing import Any
 
 from ._core import nanoseconds
@@ -54,7 +55,7 @@ def offset(value: Duration, parameter: str) -> int:
 
 def probability(value: float, parameter: str) -> float:
     """A number from 0 to 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise ParameterTypeError(parameter, value, "a number from 0 to 1")
     if not 0 <= value <= 1:
         raise ParameterError(parameter, value, "a number from 0 to 1")
@@ -63,7 +64,7 @@ def probability(value: float, parameter: str) -> float:
 
 def number(value: float, parameter: str, allowed: str, *, above: float = 0.0) -> float:
     """A finite number above a bound."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise ParameterTypeError(parameter, value, allowed)
     if not above < value < float("inf"):
         raise ParameterError(parameter, value, allowed)
@@ -73,27 +74,27 @@ def number(value: float, parameter: str, allowed: str, *, above: float = 0.0) ->
 def count(value: int, parameter: str, *, least: int = 1) -> int:
     """A whole number, at least ``least``."""
     allowed = f"a whole number, {least} or more"
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, Integral):
         raise ParameterTypeError(parameter, value, allowed)
     if value < least:
         raise ParameterError(parameter, value, allowed)
-    return value
+    return int(value)
 
 
 def size(value: int | str, parameter: str) -> int:
     """A number of bytes above zero, or text such as ``"500MB"``, in bytes."""
     allowed = 'a number of bytes above 0, or text such as "500MB"'
     if isinstance(value, str):
-        digits = value.strip().rstrip("kMGiB").strip()
+        digits = value.strip().rstrip("kKMGiB").strip()
         unit = value.strip()[len(digits) :].strip()
         try:
             found = float(digits) * _SIZES[unit]
         except (ValueError, KeyError):
             raise ParameterError(parameter, value, allowed) from None
-    elif isinstance(value, bool) or not isinstance(value, int | float):
+    elif isinstance(value, bool) or not isinstance(value, Real):
         raise ParameterTypeError(parameter, value, allowed)
     else:
-        found = value
+        found = float(value) if not isinstance(value, Integral) else int(value)
     if not 0 < found < 2**63:
         raise ParameterError(parameter, value, allowed)
     return int(found)
@@ -101,8 +102,8 @@ def size(value: int | str, parameter: str) -> int:
 
 def names(value: int | Sequence[str], parameter: str, prefix: str = "n") -> list[str]:
     """Names, or how many there are to be."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return [f"{prefix}{i}" for i in range(count(value, parameter))]
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return [f"{prefix}{i}" for i in range(count(int(value), parameter))]
     allowed = "how many there are (1 or more), or a list of distinct names"
     if isinstance(value, str | Mapping) or not isinstance(value, Sequence):
         raise ParameterTypeError(parameter, value, allowed)

@@ -230,7 +230,6 @@ const fn same(one: &str, other: &str) -> bool {
 
 const _: () = assert!(size_of::<AnyMsg>() <= 64, "messages are moved by value: share the rare large body");
 
-/// Global snapshots: a protocol around any other (notes, section 2.1).
 pub mod snapshot;
 
 // The registry, in the order of the notes. A protocol's place is part of what fingerprints are made of, so what is

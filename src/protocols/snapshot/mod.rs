@@ -1,6 +1,6 @@
 //! Global snapshots of any protocol (notes, section 2.1; Chandy and Lamport 1985; Lai and Yang 1987).
 //!
-//! [`Snapshot<P>`] is a protocol around a protocol: it hands every input on to the application, sees all that the
+//! [`Snapshot`] is a protocol around a protocol: it hands every input on to the application, sees all that the
 //! application does, and takes snapshots in between. The application knows nothing of it, and its messages travel
 //! as ever, but for the red ones of Lai and Yang.
 //!
