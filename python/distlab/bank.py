@@ -8,7 +8,7 @@ from typing import Any
 from . import units
 from ._core import nanoseconds
 from .cluster import Cluster, Op, TraceLevel
-from .errors import ParameterError
+from .errors import ParameterError, ParameterTypeError
 from .network import Disk, Network
 from .snapshot import Snapshot
 from .units import Duration
@@ -120,4 +120,6 @@ class Bank(Cluster):
     @staticmethod
     def money(snapshot: Snapshot) -> int:
         """All the money of a snapshot: in accounts and under way."""
-        return int(snapshot.total(lambda it: it.get("balance", it.get("money", 0))))
+        if not isinstance(snapshot, Snapshot) or not isinstance(snapshot.cluster, Bank):
+            raise ParameterTypeError("snapshot", snapshot, "a Snapshot of a Bank")
+        return int(snapshot.total(lambda it: it["balance"] if "balance" in it else it["money"]))

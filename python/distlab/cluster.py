@@ -124,6 +124,8 @@ class Cluster(FaultVerbs):
     3
     """
 
+    _asked_before: int = 0  # operations that are not of this cluster but of the one that it goes on from
+
     def __init__(
         self,
         nodes: Mapping[str, Any],
@@ -410,7 +412,7 @@ class Cluster(FaultVerbs):
     @property
     def history(self) -> History:
         """Every operation so far."""
-        return History._of(self._world.history())
+        return History._of(self._world.history(self._asked_before))
 
     @property
     def cuts(self) -> list[tuple[str, str]]:
@@ -497,6 +499,8 @@ class Cluster(FaultVerbs):
         >>> [status["role"] for status in map(raft.status, raft.nodes)].count("leader"), snapshot.consistent
         (1, True)
         """
+        if not isinstance(unsafe, bool):
+            raise ParameterTypeError("unsafe", unsafe, "True or False")
         if initiator is None:
             up = [name for name in self.nodes if self.up(name)]
             if not up:

@@ -22,7 +22,7 @@ SnapshotAlgorithm = Literal["chandy_lamport", "lai_yang", "naive"]
 ALGORITHMS = ("chandy_lamport", "lai_yang", "naive")
 
 _WRONG = {
-    "disorder": ("network.fifo", False, "fifo=True: a message that overtakes a marker is in no channel"),
+    "disorder": ("network.fifo", False, "fifo=True, or algorithm='lai_yang': what overtakes a marker is in no channel"),
     "lose": (
         "network",
         "loses messages",
@@ -41,8 +41,7 @@ def check_channels(channels: dict[str, bool], algorithm: str) -> None:
     bears = {"chandy_lamport": (), "lai_yang": ("disorder",), "naive": tuple(_WRONG)}[algorithm]
     for what, (parameter, value, why) in _WRONG.items():
         if channels[what] and what not in bears:
-            allowed = f"{why} (unsafe=True: try; algorithm='lai_yang' needs no order)"
-            raise ParameterError(parameter, value, allowed)
+            raise ParameterError(parameter, value, f"{why} (unsafe=True: try)")
 
 
 class Snapshot:
@@ -55,12 +54,13 @@ class Snapshot:
     initiator : str
         Who began it, and is told by everybody what it recorded.
     number : int
-        Tells it from the others; also in the trace, at the notes ``snapshot`` (a node records its state) and ``snapshot
-        complete``.
+        Tells it from the others, and is higher than theirs that began before; also in the trace, at the notes
+        ``snapshot`` (a node records its state) and ``snapshot complete``.
     algorithm : str
         How it is taken.
     complete : bool
-        Whether all nodes have reported, and all channels are recorded. Never, if a node crashes meanwhile.
+        Whether all nodes have reported, and all channels are recorded. Never, if a node crashes before it has done its
+        part.
     consistent : bool
         Whether every channel adds up: what was sent was received, or recorded as under way.
     problem : str or None
@@ -166,7 +166,8 @@ class Snapshot:
         Raises
         ------
         ParameterError
-            If the trace was not full when the nodes recorded their states, or has forgotten that.
+            If the snapshot is not complete, the trace was not full when nodes recorded their states, or inputs waited
+            for a processor or a paused node then.
         """
         if order is None:
             order = causality(self.cluster.trace)
@@ -183,9 +184,15 @@ class Snapshot:
             inputs = np.flatnonzero((columns["node"][before] == node) & (columns["id"][before] == cause))
             if len(inputs) and order.place[inputs[-1]] > 0:
                 counts[order.nodes[node]] = int(order.place[inputs[-1]]) - 1
+        if not self.complete:
+            raise ParameterError("snapshot", self, "one that is complete: snapshot.wait()")
         missing = [name for name in self.states if name not in counts]
         if missing:
-            raise ParameterError("trace", self.cluster.trace, f'trace="full" while {missing[0]!r} recorded its state')
+            allowed = (
+                f'a trace that tells which input made {missing[0]!r} record its state: trace="full", no service times, '
+                "and no pauses then"
+            )
+            raise ParameterError("trace", order.trace, allowed)
         return counts
 
     def restore(self) -> Cluster:
@@ -194,7 +201,8 @@ class Snapshot:
         Every node is as it recorded itself, with its disk and its timers, and the messages that were under way arrive
         in the order of their channels. A copy: the cluster itself runs on as if nothing was. Links, clocks and
         operations are as they were when the snapshot was first seen to be complete; workloads, planned faults and calls
-        under way are not taken over, and the trace of the copy begins here.
+        under way are not taken over. The trace and the history of the copy begin here: a history that begins in the
+        midst cannot be judged as if all had been empty before.
 
         Raises
         ------
@@ -207,6 +215,7 @@ class Snapshot:
         copy._world = self._world.restore(self.initiator, self.number)
         copy._world.clear_trace()
         copy._agenda = []
+        copy._asked_before = len(copy._world.history()["node"])
         return copy
 
     def total(self, amount: Callable[[Any], float]) -> float:
@@ -219,6 +228,8 @@ class Snapshot:
         """
         if not callable(amount):
             raise ParameterTypeError("amount", amount, "a callable")
+        if not self.complete:
+            raise ParameterError("snapshot", self, "one that is complete: snapshot.wait()")
         messages = [message for _, _, message in self.messages]
         return cast(float, sum(amount(it) for it in [*self.states.values(), *messages]))
 

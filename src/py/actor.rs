@@ -173,7 +173,7 @@ impl Protocol for Actor {
             (Self::Snapshot(node), msg) => cx.lift(&SNAPSHOT, |cx| node.on_message(cx, from, msg.into())),
             // A node that takes no part in snapshots hears the application only.
             (node, Msg::Snapshot(msg)) => match *msg {
-                snapshot::Msg::App(msg) | snapshot::Msg::Red((msg, _)) => node.on_message(cx, from, msg),
+                snapshot::Msg::App(msg) | snapshot::Msg::Red((msg, ..)) => node.on_message(cx, from, msg),
                 _ => cx.note("foreign message", 0),
             },
             (Self::Ours(node), Msg::Ours(msg)) => cx.lift(&OURS, |cx| node.on_message(cx, from, msg)),

@@ -21,8 +21,9 @@ pub fn msg<'py>(py: Python<'py>, names: &Names, msg: &Msg) -> PyResult<Object<'p
 /// A message of a snapshot: what it carries of the application as ever, the rest in short.
 fn about_snapshot<'py>(py: Python<'py>, names: &Names, msg: &snapshot::Msg<Actor>) -> PyResult<Object<'py>> {
     let id = match msg {
-        snapshot::Msg::App(it) | snapshot::Msg::Red((it, _)) => return self::msg(py, names, it),
-        snapshot::Msg::Begin(id) | snapshot::Msg::Marker(id) | snapshot::Msg::Take(id) => id,
+        snapshot::Msg::App(it) | snapshot::Msg::Red((it, ..)) => return self::msg(py, names, it),
+        snapshot::Msg::Begin(id) | snapshot::Msg::Take(id) => id,
+        snapshot::Msg::Marker(it) => &it.0,
         snapshot::Msg::Report(it) => &it.0,
         snapshot::Msg::Late(it) => &it.0,
     };

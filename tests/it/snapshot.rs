@@ -35,7 +35,7 @@ fn busy(seed: u64, nodes: u32, fifo: bool, every: Time) -> World<Snapshot<bank::
     world
 }
 
-fn begin<P: Protocol>(world: &mut World<Snapshot<P>>, by: u32, number: u32, algorithm: Algorithm) -> Id {
+fn begin<P: Protocol>(world: &mut World<Snapshot<P>>, by: u32, number: u64, algorithm: Algorithm) -> Id {
     let id = Id { initiator: NodeId(by), number, algorithm };
     world.inject(id.initiator, id.initiator, Msg::Begin(id)).unwrap();
     id
@@ -64,9 +64,9 @@ fn no_money_is_lost_or_made() {
         world.run_until(7_000_000).unwrap();
         // Several at once, by different processes and by one.
         let ids: Vec<Id> = (0..3)
-            .map(|number| {
+            .map(|number: u64| {
                 world.run_until(world.now() + seed % 7 * 300_000).unwrap();
-                begin(&mut world, (seed as u32 + number / 2) % nodes, number, algorithm)
+                begin(&mut world, (seed + number / 2) as u32 % nodes, number, algorithm)
             })
             .collect();
         world.run_until(world.now() + 60_000_000).unwrap();

@@ -19,6 +19,8 @@ pub struct Global<P: Protocol> {
     pub parts: BTreeMap<NodeId, Recorded<P>>,
     /// By Lai and Yang: what was under way, and was reported before what its receiver recorded.
     early: Vec<(NodeId, NodeId, P::Msg)>,
+    /// Whether everything is there. From then on nothing changes.
+    complete: bool,
 }
 
 /// A channel that does not add up.
@@ -38,27 +40,46 @@ pub struct Flaw {
 
 impl<P: Protocol> Global<P> {
     pub(super) fn new(id: Id, peers: Arc<[NodeId]>) -> Self {
-        Self { id, peers, parts: BTreeMap::new(), early: Vec::new() }
+        Self { id, peers, parts: BTreeMap::new(), early: Vec::new(), complete: false }
     }
 
-    pub(super) fn report(&mut self, from: NodeId, recorded: Recorded<P>) {
+    /// A process reports; whether that completes the snapshot.
+    pub(super) fn report(&mut self, from: NodeId, recorded: Recorded<P>) -> bool {
+        if self.complete || !self.peers.contains(&from) {
+            return false;
+        }
         self.parts.entry(from).or_insert(recorded);
         for (sender, receiver, msg) in std::mem::take(&mut self.early) {
-            self.late(sender, receiver, msg);
+            self.put(sender, receiver, msg);
         }
+        self.finish()
     }
 
-    pub(super) fn late(&mut self, from: NodeId, to: NodeId, msg: P::Msg) {
+    /// A message was under way; whether that completes the snapshot.
+    pub(super) fn late(&mut self, from: NodeId, to: NodeId, msg: P::Msg) -> bool {
+        if self.complete || !self.peers.contains(&from) || !self.peers.contains(&to) {
+            return false;
+        }
+        self.put(from, to, msg);
+        self.finish()
+    }
+
+    fn put(&mut self, from: NodeId, to: NodeId, msg: P::Msg) {
         match self.parts.get_mut(&to) {
             Some(part) => part.channels.entry(from).or_default().push(msg),
             None => self.early.push((from, to, msg)),
         }
     }
 
+    fn finish(&mut self) -> bool {
+        self.complete = self.parts.len() == self.peers.len()
+            && (self.id.algorithm != Algorithm::LaiYang || self.flaws().is_empty());
+        self.complete
+    }
+
     /// Whether everything is there: all states, and all channels.
     pub fn is_complete(&self) -> bool {
-        self.parts.len() == self.peers.len()
-            && (self.id.algorithm != Algorithm::LaiYang || self.flaws().is_empty())
+        self.complete
     }
 
     /// The channels of which more or less was sent than was received or recorded as under way, among the processes that

@@ -23,8 +23,8 @@ pub enum Algorithm {
 pub struct Id {
     /// Who began it, and is told what the others recorded.
     pub initiator: NodeId,
-    /// Tells it from all others.
-    pub number: u32,
+    /// Tells it from all others, and from those that begin later, which have higher numbers.
+    pub number: u64,
     /// How it is taken.
     pub algorithm: Algorithm,
 }
@@ -60,12 +60,13 @@ impl<P: Protocol> Recorded<P> {
 pub enum Msg<P: Protocol> {
     /// The application's.
     App(P::Msg),
-    /// The application's, from a process that has recorded its state for these snapshots by Lai and Yang.
-    Red((P::Msg, Arc<[Id]>)),
+    /// The application's, from a process that has recorded its state for these snapshots by Lai and Yang, and has
+    /// forgotten all that began before this number.
+    Red((P::Msg, u64, Arc<[Id]>)),
     /// To the initiator, from whoever wants the snapshot.
     Begin(Id),
-    /// On every channel: what came before it was sent before its sender recorded its state.
-    Marker(Id),
+    /// On every channel between these processes: what came before it was sent before its sender recorded its state.
+    Marker(Box<(Id, Arc<[NodeId]>)>),
     /// To whom no marker comes: record your state, if you have not.
     Take(Id),
     /// To the initiator: what the sender recorded.

@@ -22,7 +22,8 @@
 //!
 //! Deviations from the notes: a later marker closes its channel (there it is "ignored", and recording would never
 //! end); the state is recorded before markers leave; any process may begin, and snapshots are told apart by their number.
-//! A process that crashes forgets what it was recording, and the snapshot never completes.
+//! A process that crashes forgets what it sent and recorded; it takes part in no snapshot that began before somebody who
+//! sees all channels told it where it stands, and one that still needs it never completes.
 //!
 //! Invariants: those of the application. That a snapshot is a consistent cut is a property of whole runs: see
 //! `tests/it/snapshot.rs`.
@@ -63,11 +64,13 @@ pub struct Snapshot<P: Protocol> {
     /// What is being recorded, and the channels that are still open.
     open: BTreeMap<Id, (Recorded<P>, BTreeSet<NodeId>)>,
     /// The snapshots begun here.
-    begun: BTreeMap<u32, Global<P>>,
+    begun: BTreeMap<u64, Global<P>>,
     /// Whether a marker may be waiting for the disk.
     marked: bool,
-    /// Whether its counts are those of its channels: not after a crash.
-    counts: bool,
+    /// The first snapshot that it may take part in; nothing: in none, because it has forgotten what it sent.
+    since: Option<u64>,
+    /// Of the snapshots below this number it may have forgotten all.
+    forgotten: u64,
 }
 
 impl<P: Protocol> Snapshot<P> {
@@ -84,7 +87,8 @@ impl<P: Protocol> Snapshot<P> {
             open: BTreeMap::new(),
             begun: BTreeMap::new(),
             marked: false,
-            counts: false,
+            since: Some(0),
+            forgotten: 0,
         }
     }
 
@@ -94,41 +98,46 @@ impl<P: Protocol> Snapshot<P> {
         self
     }
 
-    /// The processes are these from now on.
+    /// One that knows nothing of what it sent and recorded, and takes part in nothing until it [does](Self::resume).
+    /// Snapshots with lower numbers than `forgotten` may have begun while it did.
+    pub fn forgetful(mut self, forgotten: u64) -> Self {
+        (self.since, self.forgotten) = (None, forgotten);
+        self
+    }
+
+    /// The processes of the snapshots that begin here are these from now on.
     pub fn meet(&mut self, peers: Arc<[NodeId]>) {
         self.peers = peers;
     }
 
-    /// Counts messages anew: of what was sent, so much is under way to each process.
-    pub fn count(&mut self, under_way: BTreeMap<NodeId, u64>) {
-        (self.sent, self.received, self.counts) = (under_way, BTreeMap::new(), true);
+    /// Takes part in snapshots from this number on, having sent and received so many messages.
+    pub fn resume(&mut self, since: u64, sent: BTreeMap<NodeId, u64>, received: BTreeMap<NodeId, u64>) {
+        (self.since, self.sent, self.received) = (Some(since), sent, received);
     }
 
-    /// Whether its counts are those of its channels: not after a crash, which forgets them.
-    pub fn has_counts(&self) -> bool {
-        self.counts
-    }
-
-    /// The highest number of a snapshot that it knows of; 0: it knows of none.
-    pub fn last(&self) -> u32 {
-        self.taken.iter().map(|id| id.number).chain(self.begun.keys().copied()).max().unwrap_or(0)
+    /// How many messages it has sent to and received from each process; nothing after a crash, which forgets them.
+    pub fn counts(&self) -> Option<[&BTreeMap<NodeId, u64>; 2]> {
+        self.since.map(|_| [&self.sent, &self.received])
     }
 
     /// A snapshot that was begun here.
-    pub fn global(&self, number: u32) -> Option<&Global<P>> {
+    pub fn global(&self, number: u64) -> Option<&Global<P>> {
         self.begun.get(&number)
     }
 
     /// Hands an input on to the application, and takes note of what it does.
     fn step(&mut self, cx: &mut Cx<'_, Self>, body: impl FnOnce(&mut P, &mut Cx<'_, P>)) {
         self.marked &= !cx.durable();
-        let Self { inner, timers, sent, red, marked, .. } = self;
+        let Self { inner, timers, sent, red, marked, forgotten, .. } = self;
         let wrap = |effect: Effect<P>| {
             Some(match effect {
                 Effect::Send(to, msg, order) => {
                     *sent.entry(to).or_default() += 1;
                     let order = if *marked { Order::AfterWrites } else { order };
-                    let msg = if red.is_empty() { Msg::App(msg) } else { Msg::Red((msg, red.clone())) };
+                    let msg = match red.is_empty() && *forgotten == 0 {
+                        true => Msg::App(msg),
+                        false => Msg::Red((msg, *forgotten, red.clone())),
+                    };
                     Effect::Send(to, msg, order)
                 }
                 Effect::Arm(timer, span) => {
@@ -147,8 +156,9 @@ impl<P: Protocol> Snapshot<P> {
         cx.lift_through(|disk| disk, wrap, |cx| body(inner, cx));
     }
 
-    /// A message of the application arrives, sent after its sender had recorded its state for `red`.
-    fn receive(&mut self, cx: &mut Cx<'_, Self>, from: NodeId, msg: P::Msg, red: &[Id]) {
+    /// A message of the application arrives, sent after its sender had recorded its state for `red` and had forgotten
+    /// all that began before `forgotten`.
+    fn receive(&mut self, cx: &mut Cx<'_, Self>, from: NodeId, msg: P::Msg, forgotten: u64, red: &[Id]) {
         for id in red {
             self.take(cx, *id, None);
         }
@@ -157,19 +167,20 @@ impl<P: Protocol> Snapshot<P> {
                 recorded.channels.entry(from).or_default().push(msg.clone());
             }
         }
-        for id in self.red.clone().iter().filter(|id| !red.contains(id)) {
+        let is_white = |id: &&Id| id.number >= forgotten && !red.contains(id);
+        for id in self.red.clone().iter().filter(is_white) {
             self.tell(cx, *id, Msg::Late(Box::new((*id, from, msg.clone()))));
         }
         *self.received.entry(from).or_default() += 1;
         self.step(cx, |inner, cx| inner.on_message(cx, from, msg));
     }
 
-    /// Records the state, unless that was done. `by`: whose marker said so.
-    fn take(&mut self, cx: &mut Cx<'_, Self>, id: Id, by: Option<NodeId>) {
-        if !self.taken.insert(id) {
+    /// Records the state, unless that was done. `marker`: whose marker said so, and to whom markers go.
+    fn take(&mut self, cx: &mut Cx<'_, Self>, id: Id, marker: Option<(NodeId, &Arc<[NodeId]>)>) {
+        if self.since.is_none_or(|since| id.number < since) || !self.taken.insert(id) {
             return;
         }
-        cx.note("snapshot", id.number.into());
+        cx.note("snapshot", id.number);
         let recorded = Recorded {
             state: self.inner.clone(),
             disk: cx.disk().clone(),
@@ -180,10 +191,14 @@ impl<P: Protocol> Snapshot<P> {
         };
         match id.algorithm {
             Algorithm::ChandyLamport => {
-                let open = self.peers.iter().copied().filter(|peer| Some(*peer) != by).collect();
+                let (by, peers) = match marker {
+                    Some((by, peers)) => (Some(by), peers.clone()),
+                    None => (None, self.peers.clone()),
+                };
+                let open = peers.iter().copied().filter(|peer| Some(*peer) != by).collect();
                 self.open.insert(id, (recorded, open));
                 self.marked = true;
-                self.peers.iter().for_each(|peer| cx.send(*peer, Msg::Marker(id)));
+                peers.iter().for_each(|peer| cx.send(*peer, Msg::Marker(Box::new((id, peers.clone())))));
                 self.close(cx, id, None);
             }
             Algorithm::LaiYang => {
@@ -217,14 +232,13 @@ impl<P: Protocol> Snapshot<P> {
             _ => return,
         };
         let Some(global) = self.begun.get_mut(&number) else { return };
-        let was_complete = global.is_complete();
-        match msg {
+        let completes = match msg {
             Msg::Report(it) => global.report(from, it.1),
             Msg::Late(it) => global.late(it.1, from, it.2),
-            _ => {}
-        }
-        if global.is_complete() && !was_complete {
-            cx.note("snapshot complete", number.into());
+            _ => false,
+        };
+        if completes {
+            cx.note("snapshot complete", number);
         }
     }
 
@@ -256,11 +270,12 @@ impl<P: Protocol> Protocol for Snapshot<P> {
     }
     fn on_message(&mut self, cx: &mut Cx<'_, Self>, from: NodeId, msg: Msg<P>) {
         match msg {
-            Msg::App(msg) => self.receive(cx, from, msg, &[]),
-            Msg::Red((msg, red)) => self.receive(cx, from, msg, &red),
+            Msg::App(msg) => self.receive(cx, from, msg, 0, &[]),
+            Msg::Red((msg, forgotten, red)) => self.receive(cx, from, msg, forgotten, &red),
             Msg::Begin(id) => self.begin(cx, id),
-            Msg::Marker(id) => {
-                self.take(cx, id, Some(from));
+            Msg::Marker(marker) => {
+                let (id, peers) = *marker;
+                self.take(cx, id, Some((from, &peers)));
                 self.close(cx, id, Some(from));
             }
             Msg::Take(id) => self.take(cx, id, None),

@@ -423,21 +423,21 @@ impl PyWorld {
         snapshot::channels(py, &*self.0.open()?)
     }
 
-    fn begin_snapshot(&self, initiator: &Object<'_>, algorithm: &Object<'_>) -> PyResult<u32> {
+    fn begin_snapshot(&self, initiator: &Object<'_>, algorithm: &Object<'_>) -> PyResult<u64> {
         let algorithm = from_python(algorithm, None, "algorithm")?;
         let by = self.0.open()?.scene.names.find(initiator)?;
         self.0.enter(initiator.py(), |world| snapshot::begin(world, by, algorithm))
     }
 
-    fn snapshot<'py>(&self, initiator: &Object<'py>, number: u32) -> PyResult<Bound<'py, PyDict>> {
+    fn snapshot<'py>(&self, initiator: &Object<'py>, number: u64) -> PyResult<Bound<'py, PyDict>> {
         snapshot::show(initiator.py(), &*self.0.open()?, initiator, number)
     }
 
-    fn is_complete(&self, initiator: &Object<'_>, number: u32) -> PyResult<bool> {
+    fn is_complete(&self, initiator: &Object<'_>, number: u64) -> PyResult<bool> {
         Ok(snapshot::find(&*self.0.open()?, initiator, number)?.is_some_and(|it| it.is_complete()))
     }
 
-    fn restore(&self, initiator: &Object<'_>, number: u32) -> PyResult<Self> {
+    fn restore(&self, initiator: &Object<'_>, number: u64) -> PyResult<Self> {
         let inner = self.0.open()?;
         let world = snapshot::restored(initiator.py(), &inner, initiator, number)?;
         Ok(Self(Engine::new(world, inner.scene.copy(initiator.py())?, inner.theirs)))

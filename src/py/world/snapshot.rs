@@ -27,27 +27,16 @@ pub fn channels<'py>(py: Python<'py>, inner: &Inner) -> PyResult<Bound<'py, PyDi
 }
 
 /// A snapshot begins at a node, now; its number.
-pub fn begin(world: &mut World<Actor>, initiator: NodeId, algorithm: Algorithm) -> Result<u32, Error> {
-    take_part(world);
-    let known = world.nodes().iter().filter_map(|node| match node.state() {
-        Some(Actor::Snapshot(it)) => Some(it.last()),
-        _ => None,
-    });
-    let wanted = world.in_flight().into_iter().filter_map(|(_, _, msg)| match msg {
-        Msg::Snapshot(msg) => match &**msg {
-            Said::Begin(id) => Some(id.number),
-            _ => None,
-        },
-        _ => None,
-    });
-    let number = 1 + known.chain(wanted).max().unwrap_or(0);
+pub fn begin(world: &mut World<Actor>, initiator: NodeId, algorithm: Algorithm) -> Result<u64, Error> {
+    let number = world.number();
+    take_part(world, number);
     let id = Id { initiator, number, algorithm };
     world.inject(initiator, initiator, Msg::Snapshot(Box::new(Said::Begin(id))))?;
     Ok(number)
 }
 
-/// Every node takes part in snapshots from now on, and knows how many messages are under way from it.
-fn take_part(world: &mut World<Actor>) {
+/// Every node takes part in snapshots: those that did not, from this one on.
+fn take_part(world: &mut World<Actor>, number: u64) {
     let peers: Arc<[NodeId]> = (0..world.nodes().len() as u32).map(NodeId).collect();
     let now = world.now();
     let left = |due: Time| Span::exactly(due.saturating_sub(now));
@@ -57,44 +46,80 @@ fn take_part(world: &mut World<Actor>) {
         .map(|node| node.timers().map(|(timer, due)| (timer.clone(), left(due))).collect())
         .collect();
     world.convert(|id, node, lives| {
-        let mut around = match node {
-            Actor::Snapshot(around) => around,
-            node if lives => {
+        let node = match node {
+            Actor::Snapshot(around) if lives => *around,
+            // What restarts knows that it may have forgotten this snapshot and all before.
+            node if !lives => Snapshot::new(node.into_core(), peers.clone()).forgetful(number + 1),
+            node => {
                 let timers = std::mem::take(&mut timers[id.index()]);
-                Box::new(Snapshot::new(node, peers.clone()).armed(timers))
+                Snapshot::new(node, peers.clone()).forgetful(0).armed(timers)
             }
-            node => Box::new(Snapshot::new(node, peers.clone())),
         };
+        let mut around = Box::new(node);
         around.meet(peers.clone());
         Actor::Snapshot(around)
     });
-    let has_counts = |node: &Actor| matches!(node, Actor::Snapshot(it) if it.has_counts());
-    if world.nodes().iter().filter_map(|node| node.state()).all(has_counts) {
-        return;
-    }
-    let mut under_way = vec![BTreeMap::<NodeId, u64>::new(); peers.len()];
-    for (from, to, msg) in world.in_flight() {
-        let is_application = match msg {
-            Msg::Snapshot(msg) => matches!(**msg, Said::App(_) | Said::Red(_)),
-            _ => true,
-        };
-        if is_application {
-            *under_way[from.index()].entry(to).or_default() += 1;
-        }
-    }
+    let counts = Counts::of(world);
     world.convert(|id, mut node, lives| {
-        if let (Actor::Snapshot(around), true) = (&mut node, lives) {
-            around.count(std::mem::take(&mut under_way[id.index()]));
+        if let (Actor::Snapshot(around), true) = (&mut node, lives)
+            && around.counts().is_none()
+        {
+            let (sent, received) = counts.for_one_more(id, &peers);
+            around.resume(number, sent, received);
         }
         node
     });
+}
+
+/// How many messages of the application every node has sent to and received from every other, as far as it knows, and
+/// how many are under way.
+struct Counts {
+    known: BTreeMap<NodeId, [BTreeMap<NodeId, u64>; 2]>,
+    under_way: BTreeMap<(NodeId, NodeId), u64>,
+}
+
+impl Counts {
+    fn of(world: &World<Actor>) -> Self {
+        let mut counts = Self { known: BTreeMap::new(), under_way: BTreeMap::new() };
+        for (index, node) in world.nodes().iter().enumerate() {
+            if let Some(Actor::Snapshot(around)) = node.state()
+                && let Some([sent, received]) = around.counts()
+            {
+                counts.known.insert(NodeId(index as u32), [sent.clone(), received.clone()]);
+            }
+        }
+        for (from, to, msg) in world.in_flight() {
+            let is_application = match msg {
+                Msg::Snapshot(msg) => matches!(**msg, Said::App(_) | Said::Red(_)),
+                _ => true,
+            };
+            if is_application {
+                *counts.under_way.entry((from, to)).or_default() += 1;
+            }
+        }
+        counts
+    }
+
+    /// What a node that knows nothing must take for what it sent and received, so that every channel adds up with what
+    /// the others know.
+    fn for_one_more(&self, id: NodeId, peers: &[NodeId]) -> (BTreeMap<NodeId, u64>, BTreeMap<NodeId, u64>) {
+        let [mut sent, mut received] = [BTreeMap::new(), BTreeMap::new()];
+        let under_way = |from, to| self.under_way.get(&(from, to)).copied().unwrap_or(0);
+        for &other in peers {
+            let its =
+                |which: usize| self.known.get(&other).map(|it| it[which].get(&id).copied().unwrap_or(0));
+            sent.insert(other, its(1).unwrap_or(0) + under_way(id, other));
+            received.insert(other, its(0).map_or(0, |its| its.saturating_sub(under_way(other, id))));
+        }
+        (sent, received)
+    }
 }
 
 /// A snapshot, as its initiator has it; none: it has not begun, or the initiator has crashed since.
 pub fn find<'a>(
     inner: &'a Inner,
     initiator: &Object<'_>,
-    number: u32,
+    number: u64,
 ) -> PyResult<Option<&'a Global<Actor>>> {
     let node = inner.world.node(inner.scene.names.find(initiator)?);
     Ok(match node.state() {
@@ -108,7 +133,7 @@ pub fn show<'py>(
     py: Python<'py>,
     inner: &Inner,
     initiator: &Object<'py>,
-    number: u32,
+    number: u64,
 ) -> PyResult<Bound<'py, PyDict>> {
     let names = &inner.scene.names;
     let name = |id: NodeId| names.get(id).expect("every node has a name");
@@ -151,7 +176,7 @@ pub fn restored(
     py: Python<'_>,
     inner: &Inner,
     initiator: &Object<'_>,
-    number: u32,
+    number: u64,
 ) -> PyResult<World<Actor>> {
     let global = match find(inner, initiator, number)? {
         Some(global) if global.is_complete() => global,
@@ -164,7 +189,8 @@ pub fn restored(
         }
     };
     if global.peers.len() != inner.world.nodes().len() {
-        return Err(bad_value("snapshot", initiator, "a snapshot of all the nodes that there are now"));
+        let nodes = to_python(py, None, &global.peers.len())?;
+        return Err(bad_value("snapshot", nodes.as_any(), "a snapshot of as many nodes as there are now"));
     }
     let mut world = guarded(Some(inner.world.seed()), || inner.world.clone())?;
     world.convert(|_, node, _| node.into_core());

@@ -60,6 +60,11 @@ impl<P: Protocol> World<P> {
         found
     }
 
+    /// A number that nothing else in this world has or will have; later ones are higher.
+    pub fn number(&mut self) -> u64 {
+        self.core.queue.number()
+    }
+
     /// Puts another value in the place of every node's, of what it restarts from and then, told by `true`, of what lives:
     /// a protocol around a protocol. The new value must take the messages, timers and disk of the old one.
     pub fn convert(&mut self, mut convert: impl FnMut(NodeId, P, bool) -> P) {
