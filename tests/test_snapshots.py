@@ -238,13 +238,25 @@ def test_waiting_for_a_processor_is_being_under_way():
             snapshot.cut()
 
 
-def test_a_cluster_in_which_nobody_takes_snapshots_is_as_ever():
-    plain, watched = (dl.Bank(3, seed=4).run_for("30ms") for _ in range(2))
-    assert plain.fingerprint == watched.fingerprint
-    watched.snapshot("n0").wait()
-    plain.run_for("1s"), watched.run_for("1s")
-    assert watched.status("n0").keys() == plain.status("n0").keys()
-    assert watched.state("n0").keys() == plain.state("n0").keys()
+def test_a_node_that_takes_part_shows_itself_as_ever():
+    for cluster in (
+        dl.Bank(3, seed=4).run_for("30ms"),
+        dl.Raft(3, seed=4, **FIFO).run_for("1s"),
+        dl.Cluster.of([Counting(), Counting()], network=dl.Network(fifo=True)).run_for("1s"),
+    ):
+
+        def seen(cluster=cluster):
+            kinds = [it for it in cluster.pending() if it["label"] != "begin"]
+            return [(cluster.state(name), cluster.status(name)) for name in cluster.nodes], kinds, cluster.cuts
+
+        before = seen()
+        cluster.snapshot()
+        assert seen() == before
+
+
+def test_a_bank_is_known_again_while_its_first_account_is_down():
+    bank = dl.Bank(3, seed=4).run_for("30ms").crash("n0")
+    assert type(dl.load(bank.save())) is dl.Bank
 
 
 def test_snapshots_survive_saving():

@@ -41,6 +41,8 @@ class Bank(Cluster):
     (True, 300)
     """
 
+    _protocol = "bank"
+
     def __init__(
         self,
         accounts: int | Sequence[str] = 3,
@@ -77,16 +79,6 @@ class Bank(Cluster):
             manual=manual,
             limits=limits,
         )
-
-    @classmethod
-    def _is_saved(cls, cluster: Cluster) -> bool:
-        """Whether a cluster that was read is one of these."""
-        state, _ = cluster._world.state(cluster._world.names[0])
-        return isinstance(state, dict) and "bank" in state
-
-    def _restore(self) -> None:
-        if not self._is_saved(self):
-            raise ParameterError("source", self._world.names, "a saved Bank")
 
     @property
     def total(self) -> int:

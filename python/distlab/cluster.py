@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 from . import units
 from ._core import World, nanoseconds
@@ -124,6 +124,7 @@ class Cluster(FaultVerbs):
     3
     """
 
+    _protocol: ClassVar[str] = ""  # of a facade whose nodes are all of one protocol: its name
     _asked_before: int = 0  # operations that are not of this cluster but of the one that it goes on from
 
     def __init__(
@@ -546,8 +547,16 @@ class Cluster(FaultVerbs):
 
         return load(unpacked(text), nodes)
 
+    @classmethod
+    def _is_saved(cls, cluster: Cluster) -> bool:
+        """Whether a cluster that was read is one of these: by what is on its first disk, which a crash leaves."""
+        _, disk = cluster._world.state(cluster._world.names[0])
+        return isinstance(disk, dict) and cls._protocol in disk
+
     def _restore(self) -> None:
         """Finds again what the facade keeps beside the world."""
+        if self._protocol and not self._is_saved(self):
+            raise ParameterError("source", self._world.names, f"a saved {type(self).__name__}")
 
     # -- by hand --------------------------------------------------------------------------------------
 

@@ -80,6 +80,8 @@ class MutualExclusion(Cluster):
     (['n1'], Lamport(counter=1, process='n1'))
     """
 
+    _protocol = "mutual_exclusion"
+
     mutants: ClassVar[tuple[str, ...]] = (
         "enter_without_acks",
         "ignore_queue",
@@ -126,16 +128,6 @@ class MutualExclusion(Cluster):
             manual=manual,
             limits=limits,
         )
-
-    @classmethod
-    def _is_saved(cls, cluster: Cluster) -> bool:
-        """Whether a cluster that was read is one of these."""
-        _, disk = cluster._world.state(cluster._world.names[0])
-        return isinstance(disk, dict) and "mutual_exclusion" in disk
-
-    def _restore(self) -> None:
-        if not self._is_saved(self):
-            raise ParameterError("source", self._world.names, "a saved MutualExclusion")
 
     def _ask(self, node: str, call: Any) -> EntryOp:
         return EntryOp(self, self.call(self._known(node), {"mutual_exclusion": call}).number)

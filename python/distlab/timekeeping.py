@@ -306,8 +306,6 @@ def resync_period(delta: Duration, drift_ppm: float) -> float:
 class ClockCluster(Cluster):
     """The base of the clusters that keep time: :class:`distlab.Ntp` and its like."""
 
-    _protocol = ""
-
     def _set_up_clocks(
         self,
         nodes: Mapping[str, Any],
@@ -337,16 +335,9 @@ class ClockCluster(Cluster):
         with self._explained():
             self._world.start_nodes()
 
-    @classmethod
-    def _is_saved(cls, cluster: Cluster) -> bool:
-        """Whether a cluster that was read is one of these."""
-        _, disk = cluster._world.state(cluster._world.names[0])
-        return isinstance(disk, dict) and cls._protocol in disk
-
     def _restore(self) -> None:
         self._skews = []
-        if not self._is_saved(self):
-            raise ParameterError("source", self._world.names, f"a saved {type(self).__name__}")
+        super()._restore()
 
     def _live(self, node: str) -> dict[str, Any] | None:
         """A node's live state; None while it is down."""
