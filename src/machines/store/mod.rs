@@ -55,6 +55,13 @@ impl Machine {
             MachineKind::Counter => Self::Counter(Counter::default()),
         }
     }
+    /// Which machine it is.
+    pub fn kind(&self) -> MachineKind {
+        match self {
+            Self::Kv(_) => MachineKind::Kv,
+            Self::Counter(_) => MachineKind::Counter,
+        }
+    }
     /// Carries out one operation.
     pub fn apply(&mut self, op: &Op) -> Answer {
         match self {

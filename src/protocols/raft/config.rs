@@ -58,6 +58,41 @@ pub struct Config {
     /// without a round. Safe only with `leader_liveness`.
     #[serde(default)]
     pub lease_drift_ppm: Option<u32>,
+    /// When its log is compacted, and how a snapshot is sent.
+    #[serde(default)]
+    pub compaction: Compaction,
+}
+
+/// When a server takes a snapshot in place of the beginning of its log, each on its own: as soon as one of the
+/// conditions holds; without any only when it is asked to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Compaction {
+    /// So many entries have been applied since the last.
+    pub entries: Option<u64>,
+    /// The entries applied since the last take so many bytes.
+    pub bytes: Option<u64>,
+    /// They take so many hundredths of what the last snapshot takes (thesis, section 5.1.2).
+    pub factor_percent: Option<u64>,
+    /// So long after the last.
+    pub every: Option<Time>,
+    /// How many of the entries that it stands for stay, for followers that lag a little.
+    pub keep: u64,
+    /// How many bytes of a snapshot one message carries.
+    pub chunk: u32,
+}
+
+impl Default for Compaction {
+    fn default() -> Self {
+        Self { entries: None, bytes: None, factor_percent: None, every: None, keep: 0, chunk: 32 << 10 }
+    }
+}
+
+impl Compaction {
+    /// Whether it takes notice of how much the log holds.
+    pub fn weighs(&self) -> bool {
+        self.bytes.is_some() || self.factor_percent.is_some()
+    }
 }
 
 /// How a client is set up. Only the servers must be given.
@@ -126,6 +161,7 @@ impl Config {
             conf_effective: ConfEffective::default(),
             catch_up_rounds: catch_up_rounds(),
             lease_drift_ppm: None,
+            compaction: Compaction::default(),
         }
     }
 }
@@ -212,4 +248,16 @@ pub enum Mutant {
     LeaseWithoutBound,
     /// As a follower answers a read before it has come as far as the leader said.
     FollowerReadAtOnce,
+    /// Leaves out of a snapshot what clients were answered.
+    SnapshotWithoutSessions,
+    /// Leaves out of a snapshot who belongs to the cluster.
+    SnapshotWithoutMembers,
+    /// Compacts the log before the snapshot is written.
+    CompactBeforeSnapshot,
+    /// As a follower installs a snapshot of what it had already left behind.
+    InstallOlder,
+    /// As a follower that installs a snapshot keeps a log that does not lead up to it.
+    KeepConflictingLog,
+    /// Puts together the pieces of a snapshot in whatever order they come.
+    ChunksInAnyOrder,
 }

@@ -1,7 +1,10 @@
 //! What survives a crash.
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::log::{Entries, Log};
+use super::snapshot::Snapshot;
 use crate::sim::{NodeId, Storage};
 
 /// A server's persistent state, in the notes' words; a client keeps only how often it has come up.
@@ -16,6 +19,8 @@ pub struct Disk {
     pub log: Log,
     /// How often a client has come up, so that it never gives two commands one name.
     pub incarnation: u32,
+    /// What the log had made of the state machine, where its beginning is compacted away.
+    pub snapshot: Option<Arc<Snapshot>>,
 }
 
 /// A change of the persistent state.
@@ -38,6 +43,24 @@ pub enum Write {
     },
     /// A client comes up.
     Incarnation(u32),
+    /// A snapshot takes the place of the one before.
+    Snapshot(Option<Arc<Snapshot>>),
+    /// The log begins elsewhere.
+    Begin {
+        /// The index of its first entry.
+        first: u64,
+        /// The term of the entry before that.
+        before: u64,
+        /// What it begins with, before what is there of it from the next index on.
+        entries: Entries,
+    },
+}
+
+impl Disk {
+    /// Index of the last entry that the snapshot stands for; 0 where there is none.
+    pub fn snapshot_index(&self) -> u64 {
+        self.snapshot.as_ref().map_or(0, |it| it.last_included_index)
+    }
 }
 
 impl Storage for Disk {
@@ -53,12 +76,22 @@ impl Storage for Disk {
                 Write::Splice { from, entries: self.log.splice(from, &entries) }
             }
             Write::Incarnation(new) => Write::Incarnation(std::mem::replace(&mut self.incarnation, new)),
+            Write::Snapshot(new) => Write::Snapshot(std::mem::replace(&mut self.snapshot, new)),
+            Write::Begin { first, before, entries } => {
+                let (first, before, entries) = self.log.begin(first, before, &entries);
+                Write::Begin { first, before, entries }
+            }
         }
     }
 
-    /// Of some entries, the first few may have made it.
+    /// Of some entries, the first few may have made it. What is written at one place, or has a checksum, as a
+    /// snapshot has, is there or not: so a crash may come between it and what was written after it.
     fn torn(write: &Write, below: &mut dyn FnMut(u32) -> u32) -> Option<Write> {
-        let Write::Splice { from, entries } = write else { return None };
+        let (from, entries) = match write {
+            Write::Splice { from, entries } => (from, entries),
+            Write::Snapshot(_) | Write::Begin { .. } => return Some(write.clone()).filter(|_| below(2) == 1),
+            Write::Hard { .. } | Write::Incarnation(_) => return None,
+        };
         let whole = u32::try_from(entries.len()).ok().filter(|it| *it > 0)?;
         let left = below(whole) as usize;
         Some(Write::Splice { from: *from, entries: entries[..left].iter().cloned().collect() })

@@ -10,9 +10,10 @@
 //! | CommittedOnQuorum | figure 2: a majority of matchIndex >= N | `CommittedEntriesReachMajority` |
 //! | Monotonic | figure 2: terms, commitIndex and lastApplied only increase | `MonotonicTerm` |
 //! | VoteOnce | figure 2: one vote a term, kept on stable storage | `VotesGrantedOnce` |
-//! | StateOrdering | figure 2: lastApplied <= commitIndex <= last index | `CommitIndexBounds` |
+//! | StateOrdering | figure 2: compacted <= snapshot <= lastApplied <= commitIndex <= last index | `CommitIndexBounds` |
 //! | MaxOneReconfigurationAtATime | thesis, 4.3: no change before the last is committed | `MaxOneReconfigurationAtATime` |
 //! | ConfigurationInLog | thesis, 4.1: the latest configuration in the log, committed or not | |
+//! | SnapshotSafety | notes, proof 3.1: independent snapshots of one prefix are equal, and of what is committed | |
 //!
 //! A check costs what the step changed. Every log that was ever seen, from its beginning to some entry, has
 //! a number: two logs agree up to an index exactly if they have the same number there. So whether a leader
@@ -42,6 +43,10 @@ pub struct Monitor {
     leaders: BTreeMap<u64, NodeId>,
     /// In which term whose vote was counted, and for whom.
     votes: BTreeMap<(u64, NodeId), NodeId>,
+    /// Whether it saw a log whose beginning nobody knew.
+    guessed: bool,
+    /// Hashes of the states that snapshots hold, by the index of the last entry they stand for.
+    snapshots: BTreeMap<u64, u64>,
 }
 
 /// A node after its last step.
@@ -86,6 +91,7 @@ impl sim::Monitor<Node> for Monitor {
         "StateOrdering",
         "MaxOneReconfigurationAtATime",
         "ConfigurationInLog",
+        "SnapshotSafety",
     ];
 
     fn check(&mut self, view: &View<'_, Node>, step: &Step<'_, Node>, report: &mut Vec<Broken>) {
@@ -104,6 +110,9 @@ impl sim::Monitor<Node> for Monitor {
         }
         let leads = server.is_some_and(|server| matches!(server.role, Role::Leader(_)));
         self.check_vote(step, node.disk, report);
+        if step.kind == StepKind::Edited && self.guessed {
+            self.learn_anew(view, report);
+        }
         let rewritten = self.check_log(step, node.disk, leads, report);
         if let Some(server) = server {
             self.check_progress(step, node.disk, server, rewritten, report);
@@ -112,6 +121,7 @@ impl sim::Monitor<Node> for Monitor {
                 self.check_members(step.node, node.disk, server, report);
             }
         }
+        self.check_snapshot(step, node.disk, report);
         let seen = &mut self.nodes[step.node.index()];
         (seen.term, seen.voted_for, seen.leading) = (node.disk.term, node.disk.voted_for, leads);
         seen.configured = server.map_or(0, last_configuration);
@@ -145,38 +155,95 @@ impl Monitor {
         report: &mut Vec<Broken>,
     ) -> u64 {
         let (mut from, mut removed) = (u64::MAX, false);
-        (step.writes)(&mut |write| {
-            if let Write::Splice { from: start, entries } = write {
+        (step.writes)(&mut |write| match write {
+            Write::Splice { from: start, entries } => {
                 from = from.min(*start);
                 removed |= !entries.is_empty();
             }
+            Write::Begin { .. } => from = from.min(disk.log.first_index()),
+            Write::Snapshot(_) | Write::Hard { .. } | Write::Incarnation(_) => {}
         });
         if step.kind == StepKind::Edited {
             from = disk.log.first_index();
         }
-        let seen = &mut self.nodes[step.node.index()];
+        let (purged, stands_for) = (disk.log.first_index() - 1, disk.snapshot_index());
+        if purged > stands_for {
+            let detail = format!("node {}: compacted up to {purged}, snapshot {stands_for}", step.node.0);
+            report.push(broken("StateOrdering", detail));
+        }
         if from == u64::MAX {
             return from;
         }
+        let seen = &self.nodes[step.node.index()];
         if removed && step.kind == StepKind::Handler && leads && seen.leading && seen.term == disk.term {
             let detail = format!("leader {} of term {} removes its entry {from}", step.node.0, disk.term);
             report.push(broken("LeaderAppendOnly", detail));
         }
-        seen.log.truncate((from - 1) as usize);
+        self.number_log(step.node, disk, from, report);
+        from
+    }
+
+    /// Numbers a log from an index on.
+    fn number_log(&mut self, node: NodeId, disk: &Disk, from: u64, report: &mut Vec<Broken>) {
+        self.nodes[node.index()].log.truncate((from - 1) as usize);
+        // What a snapshot has put in the place of entries that were never here is what everybody has committed; but
+        // of a past that was made by hand there may be nobody who knows.
+        let purged = disk.log.first_index() - 1;
+        for at in self.nodes[node.index()].log.len()..purged as usize {
+            let committed = self.committed.get(at).map(|it| it.prefix);
+            let known = committed.or_else(|| self.nodes.iter().find_map(|it| it.log.get(at).copied()));
+            self.guessed |= known.is_none_or(|prefix| prefix == 0);
+            self.nodes[node.index()].log.push(known.unwrap_or(0));
+        }
+        let seen = &mut self.nodes[node.index()];
+        let from = from.max(purged + 1);
         let mut prefix = seen.log.last().copied().unwrap_or(0);
         for (index, entry) in (from..).zip(disk.log.iter_from(from)) {
             prefix = match self.prefixes.number(index, prefix, entry) {
                 Ok(prefix) => prefix,
                 Err(prefix) => {
                     let what = format!("entry {index} of term {}", entry.term);
-                    let detail = format!("{what} of node {} differs, or follows others, elsewhere", step.node.0);
+                    let detail = format!("{what} of node {} differs, or follows others, elsewhere", node.0);
                     report.push(broken("LogMatching", detail));
                     prefix
                 }
             };
             seen.log.push(prefix);
         }
-        from
+    }
+
+    /// A past is made by hand, node by node, and of some nobody knew what preceded it: now somebody may.
+    fn learn_anew(&mut self, view: &View<'_, Node>, report: &mut Vec<Broken>) {
+        let all = (0..view.len).map(NodeId).filter_map(|id| Some((id, (view.get)(id)?)));
+        let mut all: Vec<_> = all.collect();
+        all.sort_by_key(|(_, node)| node.disk.log.first_index());
+        (self.guessed, self.prefixes, self.committed) = (false, Prefixes::default(), Chunked::default());
+        self.nodes.iter_mut().for_each(|it| it.log.truncate(0));
+        for (id, node) in &all {
+            self.number_log(*id, node.disk, 1, report);
+        }
+        for (id, node) in &all {
+            if let Some(Node::Server(server)) = node.state {
+                self.check_commit(*id, node.disk.term, server.commit.min(node.disk.log.last_index()), report);
+            }
+        }
+    }
+
+    /// What a snapshot stands for was committed, and is the same wherever one is taken.
+    fn check_snapshot(&mut self, step: &Step<'_, Node>, disk: &Disk, report: &mut Vec<Broken>) {
+        let mut news = false;
+        (step.writes)(&mut |write| news |= matches!(write, Write::Snapshot(_)));
+        let Some(snapshot) = disk.snapshot.as_ref().filter(|_| news) else { return };
+        let (node, index) = (step.node, snapshot.last_included_index);
+        if index > self.committed.len() as u64 {
+            let detail = format!("the snapshot of node {} stands for {index} entries, more than are committed", node.0);
+            return report.push(broken("SnapshotSafety", detail));
+        }
+        let state = Fingerprint::of(&(snapshot.last_included_term, &snapshot.members, &snapshot.replica));
+        if *self.snapshots.entry(index).or_insert(state) != state {
+            let detail = format!("the snapshot of node {} at {index} differs from another's", node.0);
+            report.push(broken("SnapshotSafety", detail));
+        }
     }
 
     fn check_progress(
@@ -193,8 +260,9 @@ impl Monitor {
             let (old, new) = ((seen.commit, seen.applied), (commit, applied));
             report.push(broken("Monotonic", format!("commit, applied of node {id} fall from {old:?} to {new:?}")));
         }
-        if !(applied <= commit && commit <= last) {
-            let detail = format!("node {id}: applied {applied}, commit {commit}, last {last}");
+        let snapshot = disk.snapshot_index();
+        if !(snapshot <= applied && applied <= commit && commit <= last) {
+            let detail = format!("node {id}: snapshot {snapshot}, applied {applied}, commit {commit}, last {last}");
             report.push(broken("StateOrdering", detail));
         }
         let news = commit > seen.commit || rewritten <= commit;

@@ -86,17 +86,20 @@ impl Serialize for Entries {
     }
 }
 
-/// A server's log.
+/// A server's log, or what compaction has left of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Log {
     /// The index of the first entry that is here.
     first: u64,
+    /// The term of the entry before it.
+    #[serde(default)]
+    before: u64,
     entries: Chunked<Entry>,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { first: 1, entries: Chunked::default() }
+        Self { first: 1, before: 0, entries: Chunked::default() }
     }
 }
 
@@ -109,17 +112,18 @@ impl Log {
     pub fn last_index(&self) -> u64 {
         self.first + self.entries.len() as u64 - 1
     }
-    /// The term of the last entry; 0 where there is none.
+    /// The term of the last entry, even if that is compacted away; 0 where there never was one.
     pub fn last_term(&self) -> u64 {
-        self.entries.last().map_or(0, |entry| entry.term)
+        self.entries.last().map_or(self.before, |entry| entry.term)
     }
     /// The entry at `index`.
     pub fn entry(&self, index: u64) -> Option<&Entry> {
         self.entries.get(self.position(index)?)
     }
-    /// The term of the entry at `index`. Before every log stands an entry of term 0.
+    /// The term of the entry at `index`, which may be the one just before the first: of that, compaction leaves
+    /// the term. Before every log stands an entry of term 0.
     pub fn term_at(&self, index: u64) -> Option<u64> {
-        if index == 0 { Some(0) } else { self.entry(index).map(|entry| entry.term) }
+        if index + 1 == self.first { Some(self.before) } else { self.entry(index).map(|entry| entry.term) }
     }
     /// The entries from `index` on.
     pub fn iter_from(&self, index: u64) -> impl Iterator<Item = &Entry> {
@@ -131,9 +135,10 @@ impl Log {
     }
 
     /// The greatest index, no greater than `index`, at which the term is no greater than `term`: where two
-    /// logs may agree if they differ at `index`. Terms never fall along a log, so halving finds it.
+    /// logs may agree if they differ at `index`. Terms never fall along a log, so halving finds it. Of what is
+    /// compacted away nothing is known but that it was committed: there logs agree.
     pub fn last_within(&self, index: u64, term: u64) -> u64 {
-        let (mut low, mut high) = (self.first - 1, index.min(self.last_index()));
+        let (mut low, mut high) = ((self.first - 1).min(index), index.min(self.last_index()));
         while low < high {
             let middle = low + (high - low).div_ceil(2);
             match self.term_at(middle) {
@@ -152,6 +157,16 @@ impl Log {
         self.entries.truncate(keep);
         entries.iter().for_each(|entry| self.entries.push(entry.clone()));
         old
+    }
+
+    /// Makes the log begin at `first`, after an entry of term `before`: with `entries`, and then with what it has
+    /// after them. Returns how to take that back.
+    pub fn begin(&mut self, first: u64, before: u64, entries: &[Entry]) -> (u64, u64, Entries) {
+        let next = first + entries.len() as u64;
+        let gone = self.iter_from(self.first).take(next.saturating_sub(self.first) as usize).cloned().collect();
+        let stays: Vec<Entry> = entries.iter().chain(self.iter_from(next)).cloned().collect();
+        self.entries = stays.into();
+        (std::mem::replace(&mut self.first, first), std::mem::replace(&mut self.before, before), gone)
     }
 
     fn position(&self, index: u64) -> Option<usize> {
@@ -194,6 +209,34 @@ mod tests {
         for (index, term, want) in [(5, 4, 5), (5, 3, 3), (5, 1, 2), (5, 0, 0), (2, 9, 2), (9, 9, 5), (0, 9, 0)] {
             assert_eq!(it.last_within(index, term), want, "{index} {term}");
         }
+    }
+
+    #[test]
+    fn a_new_beginning_is_taken_back_by_what_it_returned() {
+        let whole = log(&[1, 1, 2, 2, 3]);
+        for (first, before) in [(1, 0), (2, 1), (4, 2), (6, 3), (9, 7)] {
+            let mut it = whole.clone();
+            let (old_first, old_before, gone) = it.begin(first, before, &[]);
+            assert_eq!((it.first_index(), it.term_at(first - 1)), (first, Some(before)));
+            assert_eq!(it.last_index(), 5.max(first - 1));
+            assert_eq!(it.term_at(5), if first > 6 { None } else { Some(3) }, "{first}");
+            assert_eq!(it.begin(old_first, old_before, &gone).0, first);
+            assert_eq!(it, whole);
+        }
+    }
+
+    /// Scenario C8: of a log that is compacted as a whole the last term is still known.
+    #[test]
+    fn a_compacted_log_knows_the_term_before_it() {
+        let mut it = log(&[1, 1, 3]);
+        it.begin(4, 3, &[]);
+        assert_eq!((it.last_index(), it.last_term()), (3, 3));
+        assert_eq!((it.term_at(3), it.term_at(2), it.entry(3)), (Some(3), None, None));
+        for (index, term, want) in [(3, 9, 3), (3, 0, 3), (2, 1, 2), (0, 0, 0)] {
+            assert_eq!(it.last_within(index, term), want, "{index} {term}");
+        }
+        it.splice(4, &entries(&[3, 4]));
+        assert_eq!((it.last_index(), it.last_within(5, 3), it.last_within(5, 1)), (5, 4, 3));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::ReadMode;
 use super::log::{Command, Entries};
+use super::snapshot::Bytes;
 use crate::machines::store::{Answer, Op};
 use crate::sim::{Label, NodeId};
 
@@ -129,6 +130,42 @@ pub enum Msg {
         /// Term of candidate's last log entry.
         last_log_term: u64,
     },
+    /// A leader sends a piece of a snapshot, because it has no more the entries that the snapshot stands for.
+    InstallSnapshot {
+        /// Leader's term.
+        term: u64,
+        /// Index of the last entry that the snapshot stands for.
+        last_included_index: u64,
+        /// The piece.
+        chunk: Arc<Chunk>,
+        /// The latest round of messages the leader has begun; the answer repeats it.
+        round: u32,
+    },
+    /// The answer to it.
+    InstallSnapshotReply {
+        /// The follower's term, for the leader to update itself.
+        term: u64,
+        /// Index of the last entry that the snapshot stands for.
+        last_included_index: u64,
+        /// How many bytes of the snapshot the follower has: where it is to go on. All that there can be, if it needs
+        /// no more.
+        offset: u64,
+        /// The round of the message answered.
+        round: u32,
+    },
+}
+
+/// A piece of a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Chunk {
+    /// Term of the last entry that the snapshot stands for.
+    pub last_included_term: u64,
+    /// Where in the snapshot the piece belongs, in bytes.
+    pub offset: u64,
+    /// The bytes; none only to ask how many have arrived.
+    pub data: Bytes,
+    /// Whether it is the last piece.
+    pub done: bool,
 }
 
 /// How a client's request ended.
@@ -164,6 +201,8 @@ pub enum Timer {
     CatchUp,
     /// A follower has waited long for the leader's word on a read.
     Forward,
+    /// The log has not been compacted for long.
+    Compaction,
 }
 
 /// What a node can be asked.
@@ -212,6 +251,13 @@ pub enum Call {
     },
     /// Of a leader: to end a change that was begun by [`Way::Joint`].
     LeaveJoint,
+    /// Of a server: to take a snapshot now.
+    Snapshot,
+    /// Of a server: to forget the entries up to an index, if a snapshot stands for them.
+    Compact {
+        /// The last index to go.
+        index: u64,
+    },
 }
 
 /// The way from one configuration to another.

@@ -40,6 +40,7 @@
 //! - an office that is handed over                                             (`server/transfer.rs`)
 //! - joint consensus, single changes, learners, newcomers that catch up        (`server/members.rs`)
 //! - reads by a lease, and at followers                        (`server/lease.rs`, `server/forwarding.rs`)
+//! - snapshots in place of the beginning of a log             (`server/compaction.rs`, `server/install.rs`)
 //!
 //! # Deviations
 //! - A follower that refuses entries tells not the conflicting term's first index but the entry just before
@@ -54,6 +55,9 @@
 //!   survive at that point must be asked for again.
 //! - A leader sends to those who leave until that is committed: whoever has heard of it never runs again.
 //! - A candidate steps down before an *equal* term's leader too; the notes name only higher terms.
+//! - The answer to a piece of a snapshot tells how much has arrived, so that the leader can go on from there after
+//!   a loss; `lastIncludedTerm`, `offset`, `data` and `done` stand in the piece. A snapshot's bytes say who belongs
+//!   to the cluster and what clients were answered, besides what the state machine holds.
 mod client;
 mod config;
 mod disk;
@@ -63,6 +67,7 @@ mod message;
 mod progress;
 mod replica;
 mod server;
+mod snapshot;
 
 use serde::{Deserialize, Serialize};
 
@@ -71,14 +76,17 @@ use crate::machines::store::Op;
 use crate::sim::{Cx, NodeId, OpId, Operation, Outcome, Protocol, Request, Status};
 
 pub use client::Client;
-pub use config::{ClientConfig, ConfEffective, Config, Mutant, ReadMode};
+pub use config::{ClientConfig, Compaction, ConfEffective, Config, Mutant, ReadMode};
 pub use disk::{Disk, Write};
 pub use invariants::Monitor;
 pub use log::{Command, Entries, Entry, Log, Session};
-pub use message::{Call, Msg, Reply, Response, Timer, Way};
-pub use progress::{Peer, Progress};
+pub use message::{Call, Chunk, Msg, Reply, Response, Timer, Way};
+pub use progress::{Peer, Progress, Transmission};
 pub use replica::Replica;
-pub use server::{Adopted, Asker, Change, Forwarded, Leader, Lease, Pending, Reads, Role, Server, Transfer};
+pub use server::{
+    Adopted, Asker, Change, Forwarded, Incoming, Leader, Lease, Pending, Reads, Role, Server, Transfer,
+};
+pub use snapshot::{Bytes, Snapshot};
 
 /// A node of a Raft cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -147,6 +155,9 @@ impl Protocol for Node {
             Call::ForgetLeader => Operation { kind: "forget_leader".into(), ..Operation::default() },
             Call::ChangeMembership { .. } | Call::LeaveJoint => {
                 Operation { kind: "change_membership".into(), ..Operation::default() }
+            }
+            Call::Snapshot | Call::Compact { .. } => {
+                Operation { kind: "compact".into(), ..Operation::default() }
             }
             Call::ProposeBatch { ops } => Operation {
                 kind: "batch".into(),

@@ -3,17 +3,24 @@
 //! ```text
 //!         --success [acknowledged]-->
 //!  Probe                               Replicate
-//!         <--refusal [refused]-------
+//!   |     <--refusal [refused]-------   |     ^
+//!   |                                   |     |
+//!   '----what it lacks is compacted-----'     |
+//!                     | [begin_snapshot]      |
+//!                     v                       |
+//!                  Snapshot -----all of it----' [acknowledged]
 //! ```
 //! Probing, one message is under way at a time and is sent again until it is answered. Replicating, entries
 //! are taken for stored as soon as they are sent, and as many messages as the window allows are under way.
 //! A refusal then means that something got lost, or was overtaken: the window halves, and grows again by one
 //! with every acknowledgement, as TCP's does. Otherwise each loss would have everything after it sent again.
+//! A snapshot goes in chunks, each when the one before it has arrived.
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
 use super::log::Log;
+use super::snapshot::Bytes;
 use crate::sim::NodeId;
 
 /// One server, as the leader sees it.
@@ -50,6 +57,25 @@ pub enum Progress {
         /// The last index of every message with entries that is under way.
         inflight: VecDeque<u64>,
     },
+    /// It lacks entries that the leader has no more.
+    Snapshot(Transmission),
+}
+
+/// A snapshot on its way.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Transmission {
+    /// Index of the last entry that the snapshot stands for.
+    pub last_included_index: u64,
+    /// Term of that entry.
+    pub last_included_term: u64,
+    /// All of it.
+    pub data: Bytes,
+    /// How many bytes of it have arrived.
+    pub offset: u64,
+    /// Whether nothing more has arrived since the last heartbeat.
+    pub stalled: bool,
+    /// The round that was under way when `offset` last changed: an answer to a later one is newer.
+    pub since: u32,
 }
 
 impl Peer {
@@ -71,6 +97,7 @@ impl Peer {
         match &self.progress {
             Progress::Probe { paused } => !paused,
             Progress::Replicate { inflight } => inflight.len() < self.window.min(most) as usize,
+            Progress::Snapshot(_) => false,
         }
     }
 
@@ -82,6 +109,15 @@ impl Peer {
                 self.next_index += count as u64;
                 inflight.push_back(self.next_index - 1);
             }
+            Progress::Snapshot(_) => {} // chunks are no entries
+        }
+    }
+
+    /// How far it has come: entries, or bytes of what stands for them.
+    pub fn reached(&self) -> u64 {
+        match &self.progress {
+            Progress::Snapshot(transmission) => self.match_index + transmission.offset,
+            _ => self.match_index,
         }
     }
 
@@ -92,7 +128,10 @@ impl Peer {
         }
         match &mut self.progress {
             Progress::Probe { .. } if index + 1 < self.next_index => {} // not yet what the probe asks
-            Progress::Probe { .. } => self.progress = Progress::Replicate { inflight: VecDeque::new() },
+            Progress::Snapshot(it) if index < it.last_included_index => {} // of what was sent before it
+            Progress::Probe { .. } | Progress::Snapshot(_) => {
+                self.progress = Progress::Replicate { inflight: VecDeque::new() };
+            }
             Progress::Replicate { inflight } => {
                 while inflight.front().is_some_and(|last| *last <= index) {
                     inflight.pop_front();
@@ -111,6 +150,9 @@ impl Peer {
     /// Its log differs from `log` at `index`, and may agree at `hint_index`, where it has `hint_term`; so it
     /// answers to a message of `round`. Whether that is news.
     pub fn refused(&mut self, log: &Log, round: u32, index: u64, hint_index: u64, hint_term: u64) -> bool {
+        if matches!(self.progress, Progress::Snapshot(_)) {
+            return false; // that is known
+        }
         // Whoever has everything up to `match_index` refuses nothing up to there, and hints at nothing before.
         if index <= self.match_index || hint_index < self.match_index {
             if round <= self.since {

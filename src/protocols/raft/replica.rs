@@ -54,6 +54,11 @@ impl Replica {
         }
     }
 
+    /// For the mutant that does.
+    pub(super) fn forget_sessions(&mut self) {
+        self.sessions.clear();
+    }
+
     /// The answer to a command that was carried out already.
     pub fn recall(&self, session: &Session) -> Option<Answer> {
         let served = &self.sessions[self.find(session).ok()?];

@@ -3,7 +3,7 @@ use distlab::machines::membership::Membership;
 use distlab::protocols::raft::{Command, ConfEffective, Entry, Msg, Mutant, Timer, Way};
 use distlab::sim::{Distribution, Network};
 
-use super::storm::{final_list, judge};
+use super::storm::{compaction, final_list, judge};
 use super::*;
 
 const TIMEOUT: Time = 300 * MS;
@@ -42,7 +42,8 @@ fn settled(cluster: &Cluster, voters: &[NodeId]) -> bool {
     let log = &cluster.disk(leader).log;
     voters.iter().all(|id| {
         let server = cluster.server(*id);
-        cluster.disk(*id).log == *log
+        (cluster.disk(*id).log.last_index(), cluster.disk(*id).log.last_term())
+            == (log.last_index(), log.last_term())
             && server.is_some_and(|it| {
                 it.applied == log.last_index() && it.membership() == Membership::of(voters.to_vec())
             })
@@ -372,6 +373,8 @@ fn an_office_is_handed_over_while_two_majorities_decide() {
 pub struct Change {
     pub mutant: Option<Mutant>,
     pub conf_effective: ConfEffective,
+    /// Whether logs are compacted all the time.
+    pub compaction: bool,
 }
 
 impl Change {
@@ -382,8 +385,11 @@ impl Change {
         let disk = sim::DiskModel { sync: Distribution::Uniform { min: 0, max: slow }, fsync: true };
         let lots = dice.below(16);
         let rounds = [0, 3][dice.below(2) as usize];
-        let mut it = Cluster::with(6, sim::Config { seed, disk, ..sim::Config::default() }, |_, config| {
+        let mut it = Cluster::with(6, sim::Config { seed, disk, ..sim::Config::default() }, |id, config| {
             config.voters.truncate(3);
+            if self.compaction {
+                config.compaction = compaction(seed + u64::from(id.0));
+            }
             (config.mutant, config.conf_effective, config.catch_up_rounds) =
                 (self.mutant, self.conf_effective, rounds);
             (config.prevote, config.check_quorum, config.leader_liveness) =
@@ -480,7 +486,7 @@ impl Change {
     }
 }
 
-pub const USUAL: Change = Change { mutant: None, conf_effective: ConfEffective::Append };
+pub const USUAL: Change = Change { mutant: None, conf_effective: ConfEffective::Append, compaction: false };
 
 /// Scenario S13 for membership: any set to any set, by every way, under faults.
 #[test]

@@ -1,5 +1,6 @@
 //! Raft: scripts whose whole course is the expectation, and properties over many seeds.
 mod clients;
+mod compaction;
 mod elections;
 mod liveness;
 mod membership;
@@ -57,7 +58,7 @@ impl Cluster {
     /// Lets so much time pass.
     pub fn run(&mut self, time: Time) {
         let until = self.world.now() + time;
-        self.world.run_until(until).unwrap_or_else(|error| panic!("{error}"));
+        self.world.run_until(until).unwrap_or_else(|error| { eprintln!("{}", self.describe()); panic!("{error}") });
     }
 
     /// Lets time pass until `done`, for so long at most. Whether it was.
@@ -136,9 +137,9 @@ impl Cluster {
     /// Whether there is a leader, everybody has its log, and has applied all of it.
     pub fn agreed(&self) -> bool {
         let Some(leader) = self.leader() else { return false };
-        let log = &self.disk(leader).log;
+        let last = |id: NodeId| (self.disk(id).log.last_term(), self.disk(id).log.last_index());
         let same = |id: &NodeId| {
-            self.disk(*id).log == *log && self.server(*id).is_some_and(|it| it.applied == log.last_index())
+            last(*id) == last(leader) && self.server(*id).is_some_and(|it| it.applied == last(leader).1)
         };
         self.servers.iter().all(same)
     }

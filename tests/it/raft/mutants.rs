@@ -10,6 +10,7 @@ enum Hunt {
     Storm(Storm, u64),
     Figure8(Figure8, u64),
     Change(u64),
+    Compacted(u64),
 }
 
 /// Scenario S14: every rule that is broken is noticed.
@@ -42,8 +43,17 @@ fn every_mutant_is_caught() {
         (Mutant::LearnersCount, Hunt::Change(100)),
         (Mutant::FollowerReadAtOnce, Hunt::Storm(Storm { read_mode: ReadMode::Follower, ..three }, 20)),
     ];
+    let compacted = Storm { compaction: true, ..usual };
+    let of_compaction = [
+        (Mutant::SnapshotWithoutSessions, Hunt::Storm(compacted, 50)),
+        (Mutant::SnapshotWithoutMembers, Hunt::Compacted(50)),
+        (Mutant::CompactBeforeSnapshot, Hunt::Storm(compacted, 100)),
+        (Mutant::InstallOlder, Hunt::Storm(compacted, 400)),
+        (Mutant::KeepConflictingLog, Hunt::Storm(compacted, 400)),
+        (Mutant::ChunksInAnyOrder, Hunt::Storm(compacted, 1_000)),
+    ];
     let mut missed = Vec::new();
-    for (mutant, hunt) in mutants {
+    for (mutant, hunt) in mutants.into_iter().chain(of_compaction) {
         let mutant = Some(mutant);
         let caught =
             match hunt {
@@ -51,6 +61,9 @@ fn every_mutant_is_caught() {
                     .find_map(|seed| Storm { mutant, ..storm }.play(seed).err().map(|why| (seed, why))),
                 Hunt::Change(most) => (0..most)
                     .find_map(|seed| Change { mutant, ..USUAL }.play(seed).err().map(|why| (seed, why))),
+                Hunt::Compacted(most) => (0..most).find_map(|seed| {
+                    Change { mutant, compaction: true, ..USUAL }.play(seed).err().map(|why| (seed, why))
+                }),
                 Hunt::Figure8(storm, most) => (0..most)
                     .find_map(|seed| Figure8 { mutant, ..storm }.play(seed).err().map(|why| (seed, why))),
             };

@@ -7,10 +7,12 @@
 //! |---|---|
 //! | `cluster n=3 noop=false …` | begins anew; options are those of the configuration, and `sync`, `fsync` |
 //! | `set n0 log=1,1,2 term=2 vote=n1 commit=1` | gives a server a past |
+//! | `set n0 snapshot=5:3 log=3,4` | a past of which the first five entries are a snapshot |
 //! | `campaign n0`, `heartbeat n0` | lets a timer go off |
 //! | `change n0 voters=n1,n2 learners=n3 way=joint`, `leave n0` | asks for another configuration |
 //! | `expire n0 silence` | lets another timer go off |
 //! | `transfer n0 n1`, `forget n1` | asks a leader to hand over, a follower to forget it |
+//! | `snapshot n0`, `compact n0 3` | asks a server to take a snapshot, to forget entries |
 //! | `propose n0 x=5`, `read n0 x mode=read_index` | asks a server |
 //! | `deliver from=n0 to=n1 kind=append_entries max=1` | delivers what is on its way now |
 //! | `drop …`, `duplicate …` | loses or doubles it |
@@ -25,7 +27,8 @@ use std::fmt::Write as _;
 use distlab::machines::membership::Membership;
 use distlab::machines::store::Op;
 use distlab::protocols::raft::{
-    Call, Command, Config, Disk, Entry, Msg, Node, Progress, ReadMode, Reply, Role, Server, Timer, Way,
+    Call, Command, Config, Disk, Entry, Msg, Node, Progress, ReadMode, Reply, Role, Server, Snapshot,
+    Timer, Way,
 };
 use distlab::sim::{
     self, DiskModel, Distribution, Error, Fault, Invariants, NodeId, OpId, PendingKind, RowKind, Value, World,
@@ -140,6 +143,11 @@ impl Stage {
                 let to = words.node(2);
                 self.ask(words.node(1), format!("transfer to n{}", to.0), Call::Transfer { to })
             }
+            "snapshot" => self.ask(words.node(1), "snapshot".into(), Call::Snapshot),
+            "compact" => {
+                let index = words.plain[2].parse().unwrap();
+                self.ask(words.node(1), format!("compact up to {index}"), Call::Compact { index })
+            }
             "forget" => self.ask(words.node(1), "forget".into(), Call::ForgetLeader),
             "expire" => self.expire(words),
             "change" => {
@@ -236,10 +244,18 @@ impl Stage {
     fn set(&mut self, words: &Words<'_>) -> Result<(), Error> {
         let change = |node: &mut Node, disk: &mut Disk| {
             let Node::Server(server) = node else { return };
+            if let Some((index, term)) = words.named.get("snapshot").and_then(|it| it.split_once(':')) {
+                let (last_included_index, last_included_term) = (index.parse().unwrap(), term.parse().unwrap());
+                let (replica, members) = (server.replica.clone(), None);
+                let it = Snapshot { last_included_index, last_included_term, members, replica };
+                disk.snapshot = Some(it.into());
+                disk.log.begin(last_included_index + 1, last_included_term, &[]);
+                server.commit = last_included_index;
+            }
             if let Some(terms) = words.named.get("log") {
                 let entry = |term: &str| Entry { term: term.parse().unwrap(), command: Command::Noop.into() };
                 let entries: Vec<Entry> = terms.split(',').filter(|it| !it.is_empty()).map(entry).collect();
-                disk.log.splice(1, &entries);
+                disk.log.splice(disk.log.first_index(), &entries);
             }
             disk.term = words.number("term").unwrap_or(disk.term);
             disk.voted_for = words.nodes("vote").first().copied().or(disk.voted_for);
@@ -347,7 +363,10 @@ impl Stage {
             _ => ("down", "-".into()),
         };
         let terms: Vec<String> = disk.log.iter_from(1).map(|entry| entry.term.to_string()).collect();
-        let line = format!("n{} {role:9} T:{} V:{vote} C:{commit} log: {}", id.0, disk.term, terms.join(" "));
+        let first = disk.log.first_index();
+        let gone = disk.log.term_at(first - 1).filter(|_| first > 1).map(|term| format!("..{}:T{term} | ", first - 1));
+        let log = gone.unwrap_or_default() + &terms.join(" ");
+        let line = format!("n{} {role:9} T:{} V:{vote} C:{commit} log: {log}", id.0, disk.term);
         writeln!(self.output, "{}", line.trim_end()).unwrap();
     }
 
@@ -362,7 +381,7 @@ impl Stage {
     fn show_log(&mut self, id: NodeId) {
         let log = &self.seen().node(id).disk().log;
         let lines: Vec<_> =
-            (1..).zip(log.iter_from(1)).map(|(index, entry)| show_entry(index, entry)).collect();
+            (log.first_index()..).zip(log.iter_from(1)).map(|(index, entry)| show_entry(index, entry)).collect();
         lines.iter().for_each(|line| writeln!(self.output, "{line}").unwrap());
     }
 
@@ -375,6 +394,9 @@ impl Stage {
             let state = match &peer.progress {
                 Progress::Probe { paused } => format!("probe{}", if *paused { " paused" } else { "" }),
                 Progress::Replicate { inflight } => format!("replicate inflight={}", inflight.len()),
+                Progress::Snapshot(it) => {
+                    format!("snapshot {} has {} of {}", it.last_included_index, it.offset, it.data.len())
+                }
             };
             format!("n{} match={} next={} {state}\n", peer.id.0, peer.match_index, peer.next_index)
         });
@@ -450,6 +472,15 @@ fn describe(from: NodeId, to: NodeId, msg: &Msg) -> String {
             format!("PreVoteReply T{term} asked T{asked} {answer}")
         }
         Msg::TimeoutNow { term } => format!("TimeoutNow T{term}"),
+        Msg::InstallSnapshot { term, last_included_index, chunk, .. } => {
+            let last = format!("last {last_included_index}:T{}", chunk.last_included_term);
+            let done = if chunk.done { " done" } else { "" };
+            format!("InstallSnapshot T{term} {last} offset {} {:?}{done}", chunk.offset, chunk.data)
+        }
+        Msg::InstallSnapshotReply { term, last_included_index, offset, .. } => match offset {
+            &u64::MAX => format!("InstallSnapshotReply T{term} has {last_included_index}"),
+            offset => format!("InstallSnapshotReply T{term} wants {last_included_index} from {offset}"),
+        },
         Msg::RequestVoteNow { term, last_log_index, last_log_term } => {
             format!("RequestVoteNow T{term} last {last_log_index}:T{last_log_term}")
         }

@@ -1,6 +1,6 @@
 //! Everything that may go wrong, at random, and then the question whether anything did.
 use distlab::machines::store::{Answer, Op};
-use distlab::protocols::raft::{Call, Mutant, Node, ReadMode, Reply};
+use distlab::protocols::raft::{Call, Compaction, Mutant, Node, ReadMode, Reply};
 use distlab::sim::{self, DiskModel, Distribution, Fault, History, NodeId, Rng, Time, Value, Weather};
 
 use super::{Cluster, MS, dice, push};
@@ -18,6 +18,8 @@ pub struct Storm {
     pub max_entries: u32,
     /// Whether the servers draw lots for what they do beyond the paper, and leaders are asked to hand over.
     pub extras: bool,
+    /// Whether logs are compacted all the time, each server's in its own way, and snapshots go in small pieces.
+    pub compaction: bool,
 }
 
 impl Default for Storm {
@@ -32,6 +34,7 @@ impl Default for Storm {
             noop: true,
             max_entries: 256,
             extras: false,
+            compaction: false,
         }
     }
 }
@@ -72,12 +75,15 @@ impl Storm {
         let disk = DiskModel { sync: sync[dice.below(2) as usize].clone(), fsync: self.fsync };
         let lots = if self.extras { dice.below(8) } else { 0 };
         let mut cluster =
-            Cluster::with(self.servers, sim::Config { seed, disk, ..sim::Config::default() }, |_, config| {
+            Cluster::with(self.servers, sim::Config { seed, disk, ..sim::Config::default() }, |id, config| {
                 (config.mutant, config.noop) = (self.mutant, self.noop);
                 config.max_entries = self.max_entries;
                 config.prevote =
                     lots & 1 > 0 || matches!(self.mutant, Some(Mutant::PreVoteCounts | Mutant::PreVoteBinds));
                 (config.check_quorum, config.leader_liveness) = (lots & 2 > 0, lots & 4 > 0);
+                if self.compaction {
+                    config.compaction = compaction(seed + u64::from(id.0));
+                }
                 if self.read_mode == ReadMode::Lease {
                     // The clocks of a storm run at half to double speed.
                     (config.leader_liveness, config.lease_drift_ppm) = (true, Some(600_000));
@@ -111,6 +117,18 @@ impl Storm {
         }
         let open = cluster.world.history().ops().iter().filter(|op| op.answer.is_none()).count();
         Err(format!("20 s after the storm {open} questions are open{}", cluster.describe()))
+    }
+}
+
+/// Ways to compact a log, some of them all the time.
+pub fn compaction(lot: u64) -> Compaction {
+    let base = Compaction { chunk: 16, ..Compaction::default() };
+    match lot % 5 {
+        0 => Compaction { entries: Some(1), chunk: 7, ..base },
+        1 => Compaction { entries: Some(5), keep: 2, ..base },
+        2 => Compaction { bytes: Some(100), chunk: 1 << 20, ..base },
+        3 => Compaction { factor_percent: Some(100), keep: 1, chunk: 1 << 20, ..base },
+        _ => Compaction { every: Some(80 * MS), ..base },
     }
 }
 

@@ -51,6 +51,16 @@ impl Server {
         self.heed(cx, from);
 
         let log = &cx.disk().log;
+        // What is compacted away was committed, so it is what the leader has there.
+        let compacted = (log.first_index() - 1).saturating_sub(prev_log_index);
+        let (prev_log_index, prev_log_term, entries) = match usize::try_from(compacted) {
+            Ok(0) => (prev_log_index, prev_log_term, entries),
+            skip => {
+                let skip = skip.unwrap_or(usize::MAX).min(entries.len());
+                let (index, term) = (log.first_index() - 1, log.term_at(log.first_index() - 1).unwrap_or(0));
+                (index, term, entries[skip..].iter().cloned().collect())
+            }
+        };
         if log.term_at(prev_log_index) != Some(prev_log_term) && !self.skips_check(log, prev_log_index) {
             let hint_index = log.last_within(prev_log_index, prev_log_term);
             let hint_term = log.term_at(hint_index).unwrap_or(0);

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::*;
 use crate::machines::membership::{Membership, Refused};
 use crate::protocols::raft::config::ConfEffective;
-use crate::protocols::raft::log::{Command, Log};
+use crate::protocols::raft::log::Command;
 use crate::protocols::raft::message::Way;
 
 /// A configuration of the log.
@@ -108,10 +108,12 @@ impl Server {
         }
     }
 
-    /// What the log says about members, from its beginning: for one that comes up.
-    pub(super) fn recall_members(&mut self, log: &Log) {
+    /// What the snapshot and then the log say about members: for one that comes up.
+    pub(super) fn recall_members(&mut self, disk: &Disk) {
         self.members.clear();
-        for (index, entry) in (log.first_index()..).zip(log.iter_from(log.first_index())) {
+        self.members.extend(disk.snapshot.iter().flat_map(|it| it.members.clone()));
+        let from = disk.log.first_index().max(disk.snapshot_index() + 1);
+        for (index, entry) in (from..).zip(disk.log.iter_from(from)) {
             if let Command::Configure { membership } = &*entry.command {
                 self.members.push(Adopted { index, membership: membership.clone() });
             }
@@ -151,7 +153,7 @@ impl Server {
     }
 
     /// Another configuration holds than before.
-    fn reconfigured(&mut self, cx: &mut Cx<'_, Node>) {
+    pub(super) fn reconfigured(&mut self, cx: &mut Cx<'_, Node>) {
         if self.is_leader() {
             self.review_peers(cx);
         } else {
@@ -315,7 +317,7 @@ impl Server {
         let (most, min) = (self.config.catch_up_rounds, self.config.election_timeout.min);
         let Role::Leader(Leader { peers, change: Some(Change { stage, .. }), .. }) = &mut self.role else { return };
         let Stage::CatchingUp { newcomers, idle, reached, slow, .. } = stage else { return };
-        let now = peers.iter().filter(|peer| newcomers.contains(&peer.id)).map(|peer| peer.match_index).sum();
+        let now = peers.iter().filter(|peer| newcomers.contains(&peer.id)).map(Peer::reached).sum();
         *idle = if now > *reached { 0 } else { *idle + 1 };
         (*reached, *slow) = (now, true);
         if *idle >= most {

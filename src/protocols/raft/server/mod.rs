@@ -1,7 +1,9 @@
 //! A server: its state, and the way from an input to the part that deals with it.
 mod appending;
+mod compaction;
 mod election;
 mod forwarding;
+mod install;
 mod lease;
 mod liveness;
 mod members;
@@ -26,6 +28,7 @@ use super::Node;
 use crate::machines::membership::quorum::Voters;
 use crate::sim::{Cx, NodeId, OpId, Reading, Span, Status};
 pub use forwarding::Forwarded;
+pub use install::Incoming;
 pub use lease::Lease;
 pub use members::{Adopted, Change};
 pub use reads::Reads;
@@ -70,6 +73,15 @@ pub struct Server {
     /// Reads of its own for which it needs the leader's word.
     #[serde(default)]
     pub forwarded: Forwarded,
+    /// A snapshot that arrives.
+    #[serde(default)]
+    pub incoming: Option<Incoming>,
+    /// How many bytes the entries take that were applied since the last snapshot; kept where the configuration asks.
+    #[serde(default)]
+    pub weight: u64,
+    /// How many bytes that snapshot takes; likewise.
+    #[serde(default)]
+    pub snapshot_weight: u64,
 }
 
 /// What a server is in its term.
@@ -153,12 +165,15 @@ impl Server {
             transfer: None,
             members: Vec::new(),
             forwarded: Forwarded::default(),
+            incoming: None,
+            weight: 0,
+            snapshot_weight: 0,
         }
     }
 
     pub(super) fn on_start(&mut self, cx: &mut Cx<'_, Node>) {
-        self.replica = Replica::new(self.config.machine);
-        self.recall_members(&cx.disk().log);
+        self.recall_snapshot(cx);
+        self.recall_members(cx.disk());
         cx.note("follower", cx.disk().term);
         self.await_leader(cx);
         self.promise_silence(cx);
@@ -190,6 +205,8 @@ impl Server {
             Msg::ReadIndex { read } => self.on_read_index(cx, Asker::Follower { id: from, read }),
             Msg::ReadIndexReply { read, index } => self.on_read_index_reply(cx, read, index),
             Msg::TimeoutNow { term } => self.on_timeout_now(cx, term),
+            Msg::InstallSnapshot { .. } => self.on_install_snapshot(cx, from, msg),
+            Msg::InstallSnapshotReply { .. } => self.on_install_snapshot_reply(cx, from, msg),
             Msg::RequestVoteNow { term, last_log_index, last_log_term } => {
                 self.on_request_vote(cx, from, term, (last_log_term, last_log_index));
             }
@@ -205,6 +222,7 @@ impl Server {
             (Timer::Transfer, _) => self.give_up_transfer(cx),
             (Timer::Forward, _) => self.ask_again(cx),
             (Timer::CatchUp, Role::Leader(_)) => self.catch_up_timeout(cx),
+            (Timer::Compaction, _) => self.compact_by_time(cx),
             _ => {} // fired by hand out of season
         }
     }
@@ -227,6 +245,8 @@ impl Server {
                 self.change_membership(cx, op, &voters, &learners, way);
             }
             Call::LeaveJoint => self.leave_joint(cx, op),
+            Call::Snapshot => self.on_snapshot_call(cx, op),
+            Call::Compact { index } => self.on_compact_call(cx, op, index),
         }
     }
 
@@ -247,6 +267,7 @@ impl Server {
             ("commit", number(self.commit)),
             ("applied", number(self.applied)),
             ("last_index", number(disk.log.last_index())),
+            ("snapshot_index", number(disk.snapshot_index())),
         ]
     }
 
@@ -311,6 +332,8 @@ fn term_of(msg: &Msg) -> Option<u64> {
         | Msg::AppendEntriesReply { term, .. }
         | Msg::PreVoteReply { term, .. }
         | Msg::TimeoutNow { term }
+        | Msg::InstallSnapshot { term, .. }
+        | Msg::InstallSnapshotReply { term, .. }
         | Msg::RequestVoteNow { term, .. } => Some(*term),
         // The term of a pre-vote is one that nobody has begun.
         Msg::PreVote { .. } => None,

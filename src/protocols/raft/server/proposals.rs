@@ -5,6 +5,7 @@ use super::*;
 use crate::machines::store::{Answer, Op};
 use crate::protocols::raft::log::Command;
 use crate::protocols::raft::message::Response;
+use crate::protocols::raft::snapshot::size;
 
 impl Server {
     /// Replicates operations asked for by a call.
@@ -61,6 +62,9 @@ impl Server {
             let Some(entry) = cx.disk().log.entry(index) else { return };
             let term = entry.term;
             let configures = matches!(*entry.command, Command::Configure { .. });
+            if self.config.compaction.weighs() {
+                self.weight += size(&*entry.command);
+            }
             let answer = self.replica.apply(&entry.command, once);
             self.applied = index;
             if configures {
@@ -74,17 +78,24 @@ impl Server {
         if self.forwards() {
             self.serve_forwarded_reads(cx);
         }
+        self.compact_if_due(cx);
     }
 
     /// The entries from `from` on are replaced: whoever waits for them waits in vain. They may still be
     /// committed, by a server that has them yet, so nobody is told that they failed.
     pub(super) fn give_up_from(&mut self, cx: &mut Cx<'_, Node>, from: u64) {
         while self.pending.back().is_some_and(|waiting| waiting.index >= from) {
-            let Some(Pending { index, term, asker }) = self.pending.pop_back() else { return };
-            match asker {
-                Asker::Operation(op) => cx.reply_at_once(op, Reply::Lost { index, term }),
-                Asker::Session(_) | Asker::Follower { .. } => self.redirect(cx, asker), // it asks again, under the same name
-            }
+            let Some(waiting) = self.pending.pop_back() else { return };
+            self.give_up(cx, waiting);
+        }
+    }
+
+    /// Whoever waits is told that this server will not know.
+    pub(super) fn give_up(&self, cx: &mut Cx<'_, Node>, Pending { index, term, asker }: Pending) {
+        match asker {
+            Asker::Operation(op) => cx.reply_at_once(op, Reply::Lost { index, term }),
+            // It asks again, under the same name.
+            Asker::Session(_) | Asker::Follower { .. } => self.redirect(cx, asker),
         }
     }
 

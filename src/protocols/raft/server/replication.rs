@@ -1,6 +1,7 @@
 //! Replication, the leader's side: what it sends, what it learns from the answers, when it commits.
 use super::*;
 use crate::protocols::raft::log::{Command, Entries, Log};
+use crate::protocols::raft::progress::Progress;
 
 /// A run of the log cut out for one follower: the next one mostly needs the same.
 struct Cut {
@@ -58,6 +59,9 @@ impl Server {
 
     /// Sends one server what it lacks, as far as its window allows.
     fn replicate(&mut self, cx: &mut Cx<'_, Node>, peer: usize, cut: &mut Cut) {
+        if self.lacks_what_is_compacted(cx, peer) && !self.begin_snapshot(cx, peer) {
+            return;
+        }
         let Role::Leader(leader) = &mut self.role else { return };
         let (most, max) = (self.config.max_inflight.max(1), self.config.max_entries.max(1) as usize);
         let peer = &mut leader.peers[peer];
@@ -72,8 +76,18 @@ impl Server {
         }
     }
 
+    /// Whether what a peer needs next, or what comes just before it, is in the log no more.
+    fn lacks_what_is_compacted(&self, cx: &Cx<'_, Node>, peer: usize) -> bool {
+        let Role::Leader(leader) = &self.role else { return false };
+        let peer = &leader.peers[peer];
+        peer.id != cx.id
+            && peer.next_index < cx.disk().log.first_index()
+            && !matches!(peer.progress, Progress::Snapshot(_))
+    }
+
     pub(super) fn heartbeat(&mut self, cx: &mut Cx<'_, Node>) {
         self.begin_round(cx);
+        self.send_stalled_chunks(cx);
         cx.arm(Timer::Heartbeat, Span::exactly(self.config.heartbeat));
         self.beat(cx);
     }
@@ -83,7 +97,8 @@ impl Server {
     pub(super) fn beat(&mut self, cx: &mut Cx<'_, Node>) {
         let Role::Leader(leader) = &self.role else { return };
         let (me, round) = (cx.id, leader.round);
-        for peer in leader.peers.iter().filter(|peer| peer.id != me) {
+        let asked = |peer: &&Peer| peer.id != me && !matches!(peer.progress, Progress::Snapshot(_));
+        for peer in leader.peers.iter().filter(asked) {
             let msg = append_entries(cx.disk(), peer, Entries::default(), self.commit, round);
             cx.send_at_once(peer.id, msg);
         }
@@ -93,19 +108,11 @@ impl Server {
         let Msg::AppendEntriesReply { term, success, index, hint_index, hint_term, round } = msg else { return };
         let disk = cx.disk();
         let (current, last) = (disk.term, disk.log.last_index());
-        let Role::Leader(leader) = &mut self.role else { return };
         if term != current || index > last {
             return; // of an earlier term of ours: what was acknowledged then may be gone; or made up
         }
-        let Some(at) = leader.peers.iter().position(|peer| peer.id == from) else { return };
-        let peer = &mut leader.peers[at];
-        let confirmed = round > peer.round;
-        peer.round = peer.round.max(round);
-        if self.config.check_quorum
-            && let Err(at) = leader.heard_of.binary_search(&from)
-        {
-            leader.heard_of.insert(at, from);
-        }
+        let Some((at, confirmed)) = self.heard_from(from, round) else { return };
+        let Role::Leader(leader) = &mut self.role else { return };
         let peer = &mut leader.peers[at];
         if success {
             if peer.acknowledged(index, leader.round) {
@@ -114,6 +121,25 @@ impl Server {
         } else if peer.refused(&disk.log, round, index, hint_index, hint_term) {
             cx.note("refused", index);
         }
+        self.follow_up(cx, from, confirmed);
+    }
+
+    /// A peer has answered something of a round: which it is, and whether it never answered so late a round before.
+    pub(super) fn heard_from(&mut self, from: NodeId, round: u32) -> Option<(usize, bool)> {
+        let checks = self.config.check_quorum;
+        let leader = self.leader_mut()?;
+        let at = leader.peers.iter().position(|peer| peer.id == from)?;
+        let peer = &mut leader.peers[at];
+        let confirmed = round > peer.round;
+        peer.round = peer.round.max(round);
+        if checks && let Err(at) = leader.heard_of.binary_search(&from) {
+            leader.heard_of.insert(at, from);
+        }
+        Some((at, confirmed))
+    }
+
+    /// What follows from an answer: the peer is sent what it still lacks, and whoever waited for it may go on.
+    pub(super) fn follow_up(&mut self, cx: &mut Cx<'_, Node>, from: NodeId, confirmed: bool) {
         // A commit may have changed who the peers are.
         if let Some(at) = self.leader_mut().and_then(|it| it.peers.iter().position(|peer| peer.id == from)) {
             self.replicate(cx, at, &mut Cut { from: 0, entries: Entries::default() });
@@ -132,7 +158,7 @@ impl Server {
 
     /// Commits what a majority has on disk, if it is of the present term: what precedes it is then safe too.
     /// An entry of an earlier term is not, however many have it (the paper's figure 8).
-    fn advance_commit(&mut self, cx: &mut Cx<'_, Node>) {
+    pub(super) fn advance_commit(&mut self, cx: &mut Cx<'_, Node>) {
         let Role::Leader(leader) = &self.role else { return };
         let index = self.decided(leader, |peer| peer.match_index);
         if index <= self.commit {

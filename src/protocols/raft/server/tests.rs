@@ -1,6 +1,10 @@
 //! Tables of the paper and of other implementations, on one server alone: what it is sent, what it answers.
 use super::*;
+use crate::machines::membership::Membership;
+use crate::machines::store::{Answer, Op};
 use crate::protocols::raft::log::{Command, Entries};
+use crate::protocols::raft::message::Chunk;
+use crate::protocols::raft::snapshot::{Bytes, Snapshot};
 use crate::sim::{self, PendingKind, World};
 
 /// A world moved by hand, with the server in question as node 0 and other voters that are only names.
@@ -404,4 +408,142 @@ fn a_server_that_is_no_voter_never_runs_for_leader() {
     assert_eq!(it.timers(), []);
     assert_eq!(it.campaign(), []);
     assert_eq!(it.disk().term, 0);
+}
+
+/// A snapshot of a counter that stands for the entries up to `index`, and who belongs to the cluster.
+fn snapshot(index: u64, term: u64, sum: i64) -> Snapshot {
+    let mut replica = Replica::default();
+    replica.machine.apply(&Op::Put { key: "sum".into(), value: sum.into() });
+    let membership = Membership::of((0..5).map(NodeId)).into();
+    let members = Some(Adopted { index: 1, membership });
+    Snapshot { last_included_index: index, last_included_term: term, members, replica }
+}
+
+/// A piece of it, sent in a term.
+fn piece(term: u64, it: &Snapshot, range: std::ops::Range<usize>) -> Msg {
+    let bytes = it.encode();
+    let range = range.start..range.end.min(bytes.len());
+    let (offset, done) = (range.start as u64, range.end == bytes.len());
+    let data = Bytes::from(&bytes[range]);
+    let chunk = Chunk { last_included_term: it.last_included_term, offset, data, done };
+    Msg::InstallSnapshot { term, last_included_index: it.last_included_index, chunk: chunk.into(), round: 0 }
+}
+
+const ALL: usize = usize::MAX;
+
+/// What a follower answers to a piece: the offset it wants next, or the largest number if it has all.
+fn wants(sent: &[(NodeId, Msg)]) -> u64 {
+    match sent {
+        [(LEADER, Msg::InstallSnapshotReply { offset, .. })] => *offset,
+        other => panic!("no answer to a piece: {other:?}"),
+    }
+}
+
+/// Scenarios C4 and C5, rules 6 to 8 of the notes' 3.15: what follows the snapshot's last entry stays if the log has
+/// that entry, and otherwise nothing does; state and configuration become the snapshot's.
+#[test]
+fn follower_installs_a_snapshot_and_keeps_what_follows_it() {
+    for (log, index, term, want) in [
+        (&[1, 1, 1, 1, 1][..], 3, 1, &[1, 1][..]), // has it: the suffix stays
+        (&[1, 1, 1], 3, 1, &[]),
+        (&[1, 1, 2, 2], 3, 3, &[]), // another entry is in its place
+        (&[1, 1], 3, 3, &[]),       // shorter
+        (&[], 3, 3, &[]),
+    ] {
+        let mut it = Bench::of(3).past(log, 3, None, 0);
+        let sent = it.send(LEADER, piece(3, &snapshot(index, term, 7), 0..ALL));
+        assert_eq!(wants(&sent), u64::MAX, "{log:?}");
+        assert_eq!(it.terms(), want, "{log:?}");
+        assert_eq!((it.disk().log.first_index(), it.disk().log.term_at(3)), (4, Some(term)));
+        let server = it.server();
+        assert_eq!((server.commit, server.applied), (3, 3));
+        let read = Op::Get { key: "sum".into() };
+        assert_eq!(server.replica.machine.query(&read), Answer::Value(7.into()));
+        assert_eq!(server.membership().voters.len(), 5);
+    }
+}
+
+/// Scenario C3, one follower: pieces in order, doubled, with gaps; a later snapshot; an earlier term; what it has.
+#[test]
+fn follower_puts_pieces_together_in_order() {
+    let (old, new) = (snapshot(3, 1, 7), snapshot(5, 1, 8));
+    let mut it = Bench::of(3).past(&[], 2, None, 0);
+    let mut send = |msg: Msg| it.send(LEADER, msg);
+    assert_eq!(wants(&send(piece(2, &old, 4..8))), 0, "the beginning is missing");
+    assert_eq!(wants(&send(piece(2, &old, 0..4))), 4);
+    assert_eq!(wants(&send(piece(2, &old, 0..4))), 4, "doubled");
+    assert_eq!(wants(&send(piece(2, &old, 9..12))), 4, "a gap");
+    assert_eq!(wants(&send(piece(2, &old, 4..4))), 4, "only a question");
+    assert_eq!(wants(&send(piece(1, &old, 4..8))), 0, "a leader of an earlier term is refused");
+    assert_eq!(wants(&send(piece(2, &new, 0..4))), 4, "a later snapshot begins anew");
+    assert_eq!(send(piece(2, &old, 4..8)), [], "the earlier one is given up");
+    assert_eq!(wants(&send(piece(2, &new, 4..ALL))), u64::MAX);
+    assert_eq!(wants(&send(piece(2, &old, 0..ALL))), u64::MAX, "older than what it has");
+    assert_eq!(it.server().applied, 5);
+}
+
+/// A new leader may have an older snapshot than the one that was under way.
+#[test]
+fn follower_takes_the_snapshot_of_whoever_leads() {
+    let (old, new) = (snapshot(3, 1, 7), snapshot(5, 1, 8));
+    let mut it = Bench::of(3).past(&[], 2, None, 0);
+    assert_eq!(wants(&it.send(LEADER, piece(2, &new, 0..4))), 4);
+    assert_eq!(wants(&it.send(LEADER, piece(3, &old, 0..ALL))), u64::MAX);
+    assert_eq!(it.server().applied, 3);
+}
+
+/// Each piece makes the follower wait for its leader anew.
+#[test]
+fn every_piece_is_a_heartbeat() {
+    let mut it = Bench::of(3).past(&[], 2, None, 0);
+    let deadline = |it: &Bench| it.timers().iter().find(|it| it.0 == Timer::Election).unwrap().1;
+    let mut earlier = deadline(&it);
+    for from in 0..3 {
+        it.send(LEADER, piece(2, &snapshot(3, 1, 7), from..from + 1));
+        assert_ne!(deadline(&it), earlier, "drawn anew");
+        earlier = deadline(&it);
+    }
+}
+
+/// Scenario C7: entries before the end of the snapshot are those that it stands for.
+#[test]
+fn follower_takes_only_what_its_snapshot_lacks() {
+    for (prev, terms, has, want) in [
+        ((1, 1), &[1, 1][..], 3, &[][..]),
+        ((1, 2), &[1, 1, 1], 5, &[1, 1]),
+        ((1, 1), &[], 3, &[]),
+        ((1, 3), &[1], 4, &[1]),
+    ] {
+        let mut it = Bench::of(3);
+        it.send(LEADER, piece(1, &snapshot(3, 1, 7), 0..ALL));
+        let sent = it.send(LEADER, append(1, prev, terms, 9));
+        let [(LEADER, Msg::AppendEntriesReply { success: true, index, .. })] = sent[..] else { panic!("{sent:?}") };
+        assert_eq!((index, it.server().commit), (has, has), "{prev:?} {terms:?}");
+        assert_eq!(it.terms(), want);
+    }
+}
+
+/// Scenario C8: the last entry of a log that is compacted as a whole is still compared.
+#[test]
+fn a_voter_knows_the_last_entry_that_is_compacted() {
+    for (last, want) in [((2, 2), false), ((2, 3), true), ((1, 9), false), ((3, 1), true)] {
+        let mut it = Bench::of(3);
+        it.send(LEADER, piece(2, &snapshot(3, 2, 7), 0..ALL));
+        assert_eq!(granted(&it.send(NodeId(2), request_vote(5, last))), want, "{last:?}");
+    }
+}
+
+/// Scenario P7: who comes up has applied what its snapshot stands for, and no more; nothing is applied twice.
+#[test]
+fn a_restart_begins_at_the_snapshot() {
+    let mut it = Bench::of(3);
+    it.send(LEADER, piece(1, &snapshot(3, 1, 7), 0..ALL));
+    it.send(LEADER, append(1, (1, 3), &[1, 1], 5));
+    assert_eq!((it.server().commit, it.server().applied), (5, 5));
+    it.world.apply(&sim::Fault::Crash { node: SUBJECT, torn: false }).unwrap();
+    it.world.apply(&sim::Fault::Recover { node: SUBJECT }).unwrap();
+    it.world.settle(100).unwrap();
+    assert_eq!((it.server().commit, it.server().applied), (3, 3));
+    assert_eq!(it.server().membership().voters.len(), 5);
+    assert_eq!(it.terms(), [1, 1]);
 }
