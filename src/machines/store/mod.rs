@@ -5,75 +5,106 @@
 //!
 //! ```
 //! use distlab::machines::store::{Answer, Machine, MachineKind, Op};
-//! let mut machine = Machine::new(MachineKind::Kv);
+//! let mut machine = Machine::new(&MachineKind::Kv);
 //! machine.apply(&Op::Put { key: "x".into(), value: 1.into() });
 //! assert_eq!(machine.apply(&Op::Get { key: "x".into() }), Answer::Value(1.into()));
 //! assert_eq!(serde_json::to_string(&Op::Get { key: "x".into() }).unwrap(), r#"{"get":{"key":"x"}}"#);
 //! ```
 mod counter;
+pub mod custom;
 mod kv;
+mod list;
+mod lock;
 mod op;
+mod queue;
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 pub use counter::Counter;
+pub use custom::Custom;
 pub use kv::Kv;
+pub use list::Lists;
+pub use lock::Locks;
 pub use op::{Answer, Op, Refusal};
+pub use queue::Queues;
 
-/// Which state machine a store runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MachineKind {
-    /// Keys and values.
-    #[default]
-    Kv,
-    /// One number.
-    Counter,
+/// The machines, one line each.
+macro_rules! machines {
+    ($(#[doc = $doc:literal] $Variant:ident($inner:ty)),* $(,)?) => {
+        /// Which state machine a store runs.
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum MachineKind {
+            $(#[doc = $doc] $Variant,)*
+            /// One from outside, by its name.
+            Custom(Arc<str>),
+        }
+
+        /// A state machine.
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Machine {
+            $(#[doc = $doc] $Variant($inner),)*
+            /// One from outside.
+            Custom(Custom),
+        }
+
+        impl Machine {
+            /// The machine before its first operation.
+            pub fn new(kind: &MachineKind) -> Self {
+                match kind {
+                    $(MachineKind::$Variant => Self::$Variant(Default::default()),)*
+                    MachineKind::Custom(name) => Self::Custom(Custom::new(name.clone())),
+                }
+            }
+            /// Which machine it is.
+            pub fn kind(&self) -> MachineKind {
+                match self {
+                    $(Self::$Variant(_) => MachineKind::$Variant,)*
+                    Self::Custom(it) => MachineKind::Custom(it.kind().clone()),
+                }
+            }
+            /// Carries out one operation.
+            pub fn apply(&mut self, op: &Op) -> Answer {
+                match self {
+                    $(Self::$Variant(it) => it.apply(op),)*
+                    Self::Custom(it) => it.apply(op),
+                }
+            }
+            /// Answers an operation that only reads; any other is refused.
+            pub fn query(&self, op: &Op) -> Answer {
+                match self {
+                    $(Self::$Variant(it) => it.query(op),)*
+                    Self::Custom(it) => it.query(op),
+                }
+            }
+        }
+    };
 }
 
-/// A state machine.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Machine {
+machines! {
     /// Keys and values.
     Kv(Kv),
     /// One number.
     Counter(Counter),
+    /// Locks by name.
+    Lock(Locks),
+    /// Queues by name.
+    Queue(Queues),
+    /// Lists by name that only grow.
+    List(Lists),
+}
+
+impl Default for MachineKind {
+    fn default() -> Self {
+        Self::Kv
+    }
 }
 
 impl Default for Machine {
     fn default() -> Self {
-        Self::new(MachineKind::default())
-    }
-}
-
-impl Machine {
-    /// The machine before its first operation.
-    pub fn new(kind: MachineKind) -> Self {
-        match kind {
-            MachineKind::Kv => Self::Kv(Kv::default()),
-            MachineKind::Counter => Self::Counter(Counter::default()),
-        }
-    }
-    /// Which machine it is.
-    pub fn kind(&self) -> MachineKind {
-        match self {
-            Self::Kv(_) => MachineKind::Kv,
-            Self::Counter(_) => MachineKind::Counter,
-        }
-    }
-    /// Carries out one operation.
-    pub fn apply(&mut self, op: &Op) -> Answer {
-        match self {
-            Self::Kv(kv) => kv.apply(op),
-            Self::Counter(counter) => counter.apply(op),
-        }
-    }
-    /// Answers an operation that only reads; any other is refused.
-    pub fn query(&self, op: &Op) -> Answer {
-        match self {
-            Self::Kv(kv) => kv.query(op),
-            Self::Counter(counter) => counter.query(op),
-        }
+        Self::new(&MachineKind::default())
     }
 }

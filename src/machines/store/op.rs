@@ -66,6 +66,52 @@ pub enum Op {
     },
     /// Reads the counter.
     Read,
+    /// Takes a lock, if nobody holds it. Answers a token, greater than all before it.
+    Acquire {
+        /// The lock.
+        key: Arc<str>,
+        /// For whom.
+        owner: Value,
+    },
+    /// Gives a lock back.
+    Release {
+        /// The lock.
+        key: Arc<str>,
+        /// Who holds it.
+        owner: Value,
+    },
+    /// Reads who holds a lock: owner and token, or null.
+    Holder {
+        /// The lock.
+        key: Arc<str>,
+    },
+    /// Puts a value at the end of a queue.
+    Enqueue {
+        /// The queue.
+        key: Arc<str>,
+        /// The value.
+        value: Value,
+    },
+    /// Takes the first value of a queue; null if it is empty.
+    Dequeue {
+        /// The queue.
+        key: Arc<str>,
+    },
+    /// Reads the first value of a queue.
+    Peek {
+        /// The queue.
+        key: Arc<str>,
+    },
+    /// Any command, for a machine from outside. A list that begins with a text is shown as kind, key, arguments.
+    Apply {
+        /// The command.
+        command: Value,
+    },
+    /// Any question for such a machine, which leaves its state as it is.
+    Query {
+        /// The question.
+        command: Value,
+    },
 }
 
 /// What an operation gave.
@@ -101,12 +147,26 @@ pub enum Refusal {
     Unsupported,
     /// Its session has gone on to a later operation.
     Superseded,
+    /// Its session has been forgotten: whether it was carried out before, nobody knows.
+    SessionExpired,
+    /// Somebody holds the lock.
+    Held,
+    /// Somebody else, or nobody, holds the lock.
+    NotHeld,
 }
 
 impl Op {
     /// Whether it leaves the state as it is.
     pub fn is_read(&self) -> bool {
-        matches!(self, Self::Get { .. } | Self::Scan { .. } | Self::Read)
+        matches!(
+            self,
+            Self::Get { .. }
+                | Self::Scan { .. }
+                | Self::Read
+                | Self::Holder { .. }
+                | Self::Peek { .. }
+                | Self::Query { .. }
+        )
     }
 
     /// What a workload's request means here. `None`: it is about several keys, which is no single operation.
@@ -138,10 +198,40 @@ impl Op {
             Self::Scan { key, count } => ("scan", Some(key), i64::from(*count).into()),
             Self::Add { by } => ("add", None, (*by).into()),
             Self::Read => ("read", None, Value::Null),
+            Self::Acquire { key, owner } => ("acquire", Some(key), owner.clone()),
+            Self::Release { key, owner } => ("release", Some(key), owner.clone()),
+            Self::Holder { key } => ("holder", Some(key), Value::Null),
+            Self::Enqueue { key, value } => ("enqueue", Some(key), value.clone()),
+            Self::Dequeue { key } => ("dequeue", Some(key), Value::Null),
+            Self::Peek { key } => ("peek", Some(key), Value::Null),
+            Self::Apply { command } | Self::Query { command } => return describe_custom(command, answer),
         };
         let result = answer.map_or(Value::Null, Answer::value);
         Operation { kind: kind.into(), key: key.cloned().into(), argument, result }
     }
+}
+
+/// A command such as `["add", "x", 3]` in a history: its kind, its key, and the rest.
+fn describe_custom(command: &Value, answer: Option<&Answer>) -> Operation {
+    let result = answer.map_or(Value::Null, Answer::value);
+    let parts = match command {
+        Value::List(parts) => &parts[..],
+        _ => &[],
+    };
+    let (kind, key, arguments) = match parts {
+        [Value::Text(kind), key, arguments @ ..] => (kind.to_string(), key.clone(), arguments),
+        [Value::Text(kind)] => (kind.to_string(), Value::Null, &[][..]),
+        _ => {
+            let argument = command.clone();
+            return Operation { kind: "apply".into(), key: Value::Null, argument, result };
+        }
+    };
+    let argument = match arguments {
+        [] => Value::Null,
+        [one] => one.clone(),
+        more => more.iter().cloned().collect(),
+    };
+    Operation { kind: kind.into(), key, argument, result }
 }
 
 impl Answer {
@@ -161,6 +251,7 @@ impl Answer {
     /// Whether the operation took effect: a compare-and-set that found something else did not.
     pub fn outcome(&self) -> Outcome {
         match self {
+            Self::Refused(Refusal::SessionExpired) => Outcome::Info,
             Self::Refused(_) | Self::Cas { success: false, .. } => Outcome::Fail,
             _ => Outcome::Ok,
         }

@@ -9,6 +9,8 @@
 //!   '------------'
 //!      Answer [on_response]
 //! ```
+//! Where servers remember only some sessions, a lane registers before its first command, and again when its session has
+//! been forgotten: the command that finds that out ends without anybody knowing whether it was carried out.
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -19,8 +21,11 @@ use super::config::{ClientConfig, ReadMode};
 use super::disk::Write;
 use super::log::{Command, Session};
 use super::message::{Call, Msg, Reply, Response, Timer};
-use crate::machines::store::Op;
-use crate::sim::{Cx, NodeId, OpId, Status};
+use crate::machines::store::{Answer, Op, Refusal};
+use crate::sim::{Cx, NodeId, OpId, Status, Value};
+
+/// The highest bit of the name of a registration, so that no command has the same.
+const REGISTRATION: u64 = 1 << 63;
 
 /// A client. All but `config` is volatile: a new one needs nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -47,6 +52,10 @@ pub struct Client {
 struct Lane {
     /// The name of its latest operation.
     seq: u64,
+    /// Whether it has a session, as far as it knows.
+    registered: bool,
+    /// How often it has registered.
+    registrations: u32,
     /// That operation, until it is answered.
     asking: Option<Asking>,
 }
@@ -58,6 +67,8 @@ struct Asking {
     msg: Msg,
     /// Whom it was sent to last.
     server: NodeId,
+    /// What is to follow, if this is a registration.
+    then: Option<Op>,
     /// Whether that server was another's hint. One hint in a row is believed: servers that point at each
     /// other would send it round in circles.
     hinted: bool,
@@ -115,7 +126,7 @@ impl Client {
             None if self.lanes.len() < self.config.max_lanes.max(1) as usize => {
                 // A client that comes up again has forgotten its lanes: its names go on above the old ones.
                 let seq = u64::from(cx.disk().incarnation) << 32;
-                self.lanes.push(Lane { seq, asking: None });
+                self.lanes.push(Lane { seq, registered: false, registrations: 0, asking: None });
                 (self.lanes.len() - 1) as u32
             }
             None => return self.queue.push_back((op, store)),
@@ -124,15 +135,25 @@ impl Client {
         let anybody = mode == ReadMode::Follower && store.is_read();
         let server = self.leader.filter(|_| !anybody).unwrap_or_else(|| self.any_server(cx));
         let slot = &mut self.lanes[lane as usize];
-        slot.seq += 1;
-        let seq = slot.seq;
-        let msg = if store.is_read() && mode != ReadMode::Log {
-            Msg::Query { lane, seq, mode, op: Arc::new(store) }
+        let mut then = None;
+        let query = store.is_read() && mode != ReadMode::Log;
+        let msg = if self.config.register && !slot.registered && !query {
+            slot.registrations += 1;
+            slot.seq = REGISTRATION | u64::from(cx.disk().incarnation) << 32 | u64::from(slot.registrations);
+            then = Some(store);
+            let session = Session { client: id, lane, seq: slot.seq };
+            Msg::Request { command: Arc::new(Command::Register { session }) }
         } else {
-            let session = Some(Session { client: id, lane, seq });
-            Msg::Request { command: Arc::new(Command::Apply { session, op: store }) }
+            slot.seq += 1;
+            let seq = slot.seq;
+            if query {
+                Msg::Query { lane, seq, mode, op: Arc::new(store) }
+            } else {
+                let session = Some(Session { client: id, lane, seq });
+                Msg::Request { command: Arc::new(Command::Apply { session, op: store }) }
+            }
         };
-        slot.asking = Some(Asking { op, msg, server, hinted: false });
+        slot.asking = Some(Asking { op, msg, server, then, hinted: false });
         self.ask(cx, lane, server, false);
     }
 
@@ -153,6 +174,13 @@ impl Client {
         match result {
             Response::Answer(answer) => {
                 let Some(asking) = slot.asking.take() else { return };
+                if let (Some(then), Answer::Value(Value::Int(opened))) = (asking.then, &answer) {
+                    (slot.registered, slot.seq) = (true, opened.unsigned_abs());
+                    self.leader = Some(from);
+                    self.idle.push(lane);
+                    return self.begin(cx, asking.op, then);
+                }
+                slot.registered &= answer != Answer::Refused(Refusal::SessionExpired);
                 if !matches!(asking.msg, Msg::Query { mode: ReadMode::Follower, .. }) {
                     self.leader = Some(from);
                 }

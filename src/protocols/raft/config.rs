@@ -61,6 +61,9 @@ pub struct Config {
     /// When its log is compacted, and how a snapshot is sent.
     #[serde(default)]
     pub compaction: Compaction,
+    /// How many sessions are remembered, those used last; clients must then register. Without it all are.
+    #[serde(default)]
+    pub session_limit: Option<u32>,
 }
 
 /// When a server takes a snapshot in place of the beginning of its log, each on its own: as soon as one of the
@@ -110,6 +113,9 @@ pub struct ClientConfig {
     /// How many operations it has under way at once; the others queue.
     #[serde(default = "max_lanes")]
     pub max_lanes: u32,
+    /// Whether it registers its sessions, as it must where only some are remembered.
+    #[serde(default)]
+    pub register: bool,
 }
 
 /// How a read is served.
@@ -162,6 +168,7 @@ impl Config {
             catch_up_rounds: catch_up_rounds(),
             lease_drift_ppm: None,
             compaction: Compaction::default(),
+            session_limit: None,
         }
     }
 }
@@ -169,7 +176,7 @@ impl Config {
 impl ClientConfig {
     /// The usual setting for a client of `servers`.
     pub fn new(servers: Vec<NodeId>) -> Self {
-        Self { servers, retry: retry(), read_mode: ReadMode::default(), max_lanes: max_lanes() }
+        Self { servers, retry: retry(), read_mode: ReadMode::default(), max_lanes: max_lanes(), register: false }
     }
 }
 
@@ -260,4 +267,6 @@ pub enum Mutant {
     KeepConflictingLog,
     /// Puts together the pieces of a snapshot in whatever order they come.
     ChunksInAnyOrder,
+    /// Takes a command whose session is forgotten for the first of a new one.
+    ExpiredIsNew,
 }

@@ -36,6 +36,22 @@ pub enum Command {
         /// The configuration.
         membership: Arc<Membership<NodeId>>,
     },
+    /// To open a session for a client's lane; its name is that of the registration.
+    Register {
+        /// The registration.
+        session: Session,
+    },
+}
+
+impl Command {
+    /// The client's name for it.
+    pub fn session(&self) -> Option<&Session> {
+        match self {
+            Self::Apply { session, .. } => session.as_ref(),
+            Self::Register { session } => Some(session),
+            Self::Noop | Self::Configure { .. } => None,
+        }
+    }
 }
 
 /// The name of one client's command.

@@ -82,7 +82,7 @@ pub use invariants::Monitor;
 pub use log::{Command, Entries, Entry, Log, Session};
 pub use message::{Call, Chunk, Msg, Reply, Response, Timer, Way};
 pub use progress::{Peer, Progress, Transmission};
-pub use replica::Replica;
+pub use replica::{Memory, Replica};
 pub use server::{
     Adopted, Asker, Change, Forwarded, Incoming, Leader, Lease, Pending, Reads, Role, Server, Transfer,
 };

@@ -94,12 +94,13 @@ mod tests {
     use super::*;
     use crate::machines::store::{MachineKind, Op};
     use crate::protocols::raft::log::Command;
+    use crate::protocols::raft::replica::Memory;
 
     #[test]
     fn what_is_encoded_is_decoded_and_anything_else_is_not() {
-        let mut replica = Replica::new(MachineKind::Kv);
+        let mut replica = Replica::new(&MachineKind::Kv);
         let op = Op::Put { key: "x".into(), value: 3.into() };
-        replica.apply(&Command::Apply { session: None, op }, true);
+        replica.apply(1, &Command::Apply { session: None, op }, Memory::All);
         let it = Snapshot { last_included_index: 5, last_included_term: 3, members: None, replica };
         let bytes = it.encode();
         assert_eq!(Snapshot::decode(&bytes), Some(it.clone()));

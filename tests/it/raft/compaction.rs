@@ -1,6 +1,6 @@
 //! Snapshots in place of the beginning of a log, and how they come to those who lack it.
 use distlab::machines::store::Answer;
-use distlab::protocols::raft::{Command, Compaction, Entry, Msg, Progress, ReadMode, Session, Snapshot};
+use distlab::protocols::raft::{Command, Compaction, Entry, Memory, Msg, Progress, ReadMode, Session, Snapshot};
 use distlab::sim::{DiskModel, Distribution, Weather};
 
 use super::storm::{Storm, compaction};
@@ -48,7 +48,7 @@ fn a_snapshot_is_the_state_at_its_last_entry() {
         let Node::Server(server) = node else { unreachable!() };
         (server.commit, server.applied) = (5, 5);
         for entry in &entries[..5] {
-            server.replica.apply(&entry.command, true);
+            server.replica.apply(1, &entry.command, Memory::All);
         }
     };
     world.edit(id, past).unwrap();
@@ -171,9 +171,10 @@ fn independent_snapshots_are_what_a_replay_makes() {
         for id in [0, 1].map(NodeId) {
             let it = snapshot(&it, id);
             let mut replica = it.replica.clone();
-            replica = distlab::protocols::raft::Replica::new(replica.machine.kind());
-            whole.iter_from(1).take(it.last_included_index as usize).for_each(|entry| {
-                replica.apply(&entry.command, true);
+            replica = distlab::protocols::raft::Replica::new(&replica.machine.kind());
+            whole.iter_from(1).take(it.last_included_index as usize).enumerate().for_each(|(at, entry)| {
+                let index = at as u64 + 1;
+                replica.apply(index, &entry.command, Memory::All);
             });
             assert_eq!(replica, it.replica, "{id:?} at {}", it.last_included_index);
         }
@@ -265,7 +266,9 @@ fn storms_over_compacted_logs_break_nothing_and_pass() {
     each_seed(100, |seed| {
         let read_mode = [ReadMode::Log, ReadMode::ReadIndex, ReadMode::Follower][seed as usize % 3];
         let servers = 3 + 2 * (seed as u32 / 2 % 2);
-        let storm = Storm { servers, read_mode, extras: true, compaction: true, ..Storm::default() };
+        let session_limit = [None, Some(2), Some(100)][seed as usize / 4 % 3];
+        let storm =
+            Storm { servers, read_mode, extras: true, compaction: true, session_limit, ..Storm::default() };
         storm.play(seed).unwrap_or_else(|error| panic!("{error}"));
     });
 }

@@ -436,6 +436,7 @@ fn show_entry(index: u64, entry: &Entry) -> String {
     let command = match &*entry.command {
         Command::Noop => "noop".into(),
         Command::Configure { membership: it } => membership(it),
+        Command::Register { session } => format!("register {}", session.seq),
         Command::Apply { op: Op::Put { key, value }, .. } => format!("{key}={value}"),
         Command::Apply { op, .. } => format!("{op:?}"),
     };

@@ -20,6 +20,8 @@ pub struct Storm {
     pub extras: bool,
     /// Whether logs are compacted all the time, each server's in its own way, and snapshots go in small pieces.
     pub compaction: bool,
+    /// How many sessions the servers remember.
+    pub session_limit: Option<u32>,
 }
 
 impl Default for Storm {
@@ -35,6 +37,7 @@ impl Default for Storm {
             max_entries: 256,
             extras: false,
             compaction: false,
+            session_limit: None,
         }
     }
 }
@@ -81,6 +84,7 @@ impl Storm {
                 config.prevote =
                     lots & 1 > 0 || matches!(self.mutant, Some(Mutant::PreVoteCounts | Mutant::PreVoteBinds));
                 (config.check_quorum, config.leader_liveness) = (lots & 2 > 0, lots & 4 > 0);
+                config.session_limit = self.session_limit;
                 if self.compaction {
                     config.compaction = compaction(seed + u64::from(id.0));
                 }
@@ -91,7 +95,9 @@ impl Storm {
                 }
             });
         for _ in 0..self.clients {
-            cluster.client(|config| config.read_mode = self.read_mode);
+            cluster.client(|config| {
+                (config.read_mode, config.register) = (self.read_mode, self.session_limit.is_some());
+            });
         }
         cluster
     }

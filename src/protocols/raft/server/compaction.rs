@@ -12,7 +12,7 @@ use crate::protocols::raft::snapshot::{Snapshot, size};
 impl Server {
     /// A server comes up: what it has applied is what its snapshot says.
     pub(super) fn recall_snapshot(&mut self, cx: &mut Cx<'_, Node>) {
-        self.replica = Replica::new(self.config.machine);
+        self.replica = Replica::new(&self.config.machine);
         (self.commit, self.applied, self.weight) = (0, 0, 0);
         if let Some(snapshot) = cx.disk().snapshot.clone() {
             (self.commit, self.applied) = (snapshot.last_included_index, snapshot.last_included_index);

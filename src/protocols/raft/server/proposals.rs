@@ -5,6 +5,7 @@ use super::*;
 use crate::machines::store::{Answer, Op};
 use crate::protocols::raft::log::Command;
 use crate::protocols::raft::message::Response;
+use crate::protocols::raft::replica::Memory;
 use crate::protocols::raft::snapshot::size;
 
 impl Server {
@@ -21,13 +22,12 @@ impl Server {
 
     /// A client's command. One that was carried out already is answered from memory.
     pub(super) fn on_request(&mut self, cx: &mut Cx<'_, Node>, from: NodeId, command: Arc<Command>) {
-        let Command::Apply { session: Some(session), .. } = &*command else {
-            return cx.note("request without a session", 0);
-        };
+        let Some(session) = command.session() else { return cx.note("request without a session", 0) };
         // The answer goes to whoever has sent this; the name in the session is what makes it the same.
         let asker = Asker::Session(Session { client: from, ..*session });
-        if self.is_leader() && self.remembers()
-            && let Some(answer) = self.replica.recall(session) {
+        let memory = self.memory();
+        if self.is_leader() && memory != Memory::Off && !matches!(*command, Command::Register { .. })
+            && let Some(answer) = self.replica.recall(session, memory) {
                 cx.note("answered from memory", session.seq);
                 return self.answer(cx, asker, (self.applied, cx.disk().term), answer);
             }
@@ -55,7 +55,7 @@ impl Server {
 
     /// Applies what is committed, in order, and answers those who waited for it.
     pub(super) fn apply(&mut self, cx: &mut Cx<'_, Node>) {
-        let once = self.remembers();
+        let memory = self.memory();
         while self.applied < self.commit {
             let index = self.applied + 1;
             // Past the log's end a commit index can only have been set from outside.
@@ -65,7 +65,7 @@ impl Server {
             if self.config.compaction.weighs() {
                 self.weight += size(&*entry.command);
             }
-            let answer = self.replica.apply(&entry.command, once);
+            let answer = self.replica.apply(index, &entry.command, memory);
             self.applied = index;
             if configures {
                 self.applied_members(cx, index);
@@ -126,7 +126,12 @@ impl Server {
         }
     }
 
-    fn remembers(&self) -> bool {
-        self.config.sessions && !self.breaks(Mutant::NoDedup)
+    fn memory(&self) -> Memory {
+        match self.config.session_limit {
+            _ if !self.config.sessions || self.breaks(Mutant::NoDedup) => Memory::Off,
+            Some(most) if self.breaks(Mutant::ExpiredIsNew) => Memory::Careless(most.max(1) as usize),
+            Some(most) => Memory::Latest(most.max(1) as usize),
+            None => Memory::All,
+        }
     }
 }
