@@ -42,6 +42,9 @@ pub struct Client {
     /// Lanes on which nothing is under way, the next to be used last.
     #[serde(default)]
     idle: Vec<u32>,
+    /// The latest index that it knows of, where servers tell.
+    #[serde(default)]
+    pub seen: u64,
     /// Operations for which there is no lane yet.
     #[serde(default)]
     queue: VecDeque<(OpId, Op)>,
@@ -77,7 +80,7 @@ struct Asking {
 impl Client {
     /// A client before its first start.
     pub fn new(config: ClientConfig) -> Self {
-        Self { config, leader: None, lanes: Vec::new(), idle: Vec::new(), queue: VecDeque::new() }
+        Self { config, leader: None, seen: 0, lanes: Vec::new(), idle: Vec::new(), queue: VecDeque::new() }
     }
 
     pub(super) fn on_start(&mut self, cx: &mut Cx<'_, Node>) {
@@ -132,7 +135,8 @@ impl Client {
             None => return self.queue.push_back((op, store)),
         };
         let (id, mode) = (cx.id, self.config.read_mode);
-        let anybody = mode == ReadMode::Follower && store.is_read();
+        let anybody = matches!(mode, ReadMode::Follower | ReadMode::Session) && store.is_read();
+        let index = self.seen;
         let server = self.leader.filter(|_| !anybody).unwrap_or_else(|| self.any_server(cx));
         let slot = &mut self.lanes[lane as usize];
         let mut then = None;
@@ -146,7 +150,9 @@ impl Client {
         } else {
             slot.seq += 1;
             let seq = slot.seq;
-            if query {
+            if query && mode == ReadMode::Session {
+                Msg::SessionQuery { lane, seq, index, op: Arc::new(store) }
+            } else if query {
                 Msg::Query { lane, seq, mode, op: Arc::new(store) }
             } else {
                 let session = Some(Session { client: id, lane, seq });
@@ -172,24 +178,10 @@ impl Client {
             return; // answered before
         }
         match result {
-            Response::Answer(answer) => {
-                let Some(asking) = slot.asking.take() else { return };
-                if let (Some(then), Answer::Value(Value::Int(opened))) = (asking.then, &answer) {
-                    (slot.registered, slot.seq) = (true, opened.unsigned_abs());
-                    self.leader = Some(from);
-                    self.idle.push(lane);
-                    return self.begin(cx, asking.op, then);
-                }
-                slot.registered &= answer != Answer::Refused(Refusal::SessionExpired);
-                if !matches!(asking.msg, Msg::Query { mode: ReadMode::Follower, .. }) {
-                    self.leader = Some(from);
-                }
-                self.idle.push(lane);
-                cx.disarm(Timer::Retry(lane));
-                cx.reply(asking.op, Reply::Executed { answer });
-                if let Some((op, store)) = self.queue.pop_front() {
-                    self.begin(cx, op, store);
-                }
+            Response::Answer(answer) => self.on_answer(cx, from, lane, answer),
+            Response::Seen { answer, index } => {
+                self.seen = self.seen.max(index);
+                self.on_answer(cx, from, lane, answer);
             }
             Response::NotLeader { hint } => {
                 if self.leader == Some(from) {
@@ -200,6 +192,30 @@ impl Client {
                 match hint {
                     Some(server) if current => self.ask(cx, lane, server, true),
                     _ => {} // the retry timer asks somebody else
+                }
+            }
+        }
+    }
+
+    fn on_answer(&mut self, cx: &mut Cx<'_, Node>, from: NodeId, lane: u32, answer: Answer) {
+        let Some(slot) = self.lanes.get_mut(lane as usize) else { return };
+        let Some(Asking { op, msg, then, .. }) = slot.asking.take() else { return };
+        // Whoever answers these may be anybody.
+        if !matches!(msg, Msg::Query { mode: ReadMode::Follower, .. } | Msg::SessionQuery { .. }) {
+            self.leader = Some(from);
+        }
+        slot.registered &= answer != Answer::Refused(Refusal::SessionExpired);
+        self.idle.push(lane);
+        match (then, &answer) {
+            (Some(then), Answer::Value(Value::Int(opened))) => {
+                (slot.registered, slot.seq) = (true, opened.unsigned_abs());
+                self.begin(cx, op, then);
+            }
+            _ => {
+                cx.disarm(Timer::Retry(lane));
+                cx.reply(op, Reply::Executed { answer });
+                if let Some((op, store)) = self.queue.pop_front() {
+                    self.begin(cx, op, store);
                 }
             }
         }

@@ -64,6 +64,9 @@ pub struct Config {
     /// How many sessions are remembered, those used last; clients must then register. Without it all are.
     #[serde(default)]
     pub session_limit: Option<u32>,
+    /// Whether clients are told the index of their entries: what they need for [`ReadMode::Session`].
+    #[serde(default)]
+    pub tell_index: bool,
 }
 
 /// When a server takes a snapshot in place of the beginning of its log, each on its own: as soon as one of the
@@ -133,6 +136,9 @@ pub enum ReadMode {
     Lease,
     /// By whoever is asked, once it has come as far as the leader was, confirmed by a majority, when asked.
     Follower,
+    /// By whoever is asked, once it has come as far as this client has seen: so it sees its own writes, and never less
+    /// than before (thesis, section 6.4.1). Servers must `tell_index`.
+    Session,
 }
 
 /// From when on a configuration in the log holds.
@@ -169,6 +175,7 @@ impl Config {
             lease_drift_ppm: None,
             compaction: Compaction::default(),
             session_limit: None,
+            tell_index: false,
         }
     }
 }
@@ -269,4 +276,6 @@ pub enum Mutant {
     ChunksInAnyOrder,
     /// Takes a command whose session is forgotten for the first of a new one.
     ExpiredIsNew,
+    /// Answers a session's read before it has come as far as the session has seen.
+    SessionReadAtOnce,
 }

@@ -153,6 +153,17 @@ pub enum Msg {
         /// The round of the message answered.
         round: u32,
     },
+    /// A client wants to read from whoever has come as far as it has seen.
+    SessionQuery {
+        /// On which of the client's lanes.
+        lane: u32,
+        /// Which of the lane's operations.
+        seq: u64,
+        /// The latest index that the client knows of.
+        index: u64,
+        /// What to read.
+        op: Arc<Op>,
+    },
 }
 
 /// A piece of a snapshot.
@@ -178,6 +189,13 @@ pub enum Response {
     NotLeader {
         /// The leader it knows.
         hint: Option<NodeId>,
+    },
+    /// It was carried out, and the client wants to know when.
+    Seen {
+        /// What it gave.
+        answer: Answer,
+        /// The index of its entry; of a read, how far it saw.
+        index: u64,
     },
 }
 

@@ -160,3 +160,12 @@ fn reads_in_storms_are_linearizable() {
         storm.play(seed).unwrap_or_else(|error| panic!("{error}"));
     });
 }
+
+/// Scenario R10: a client that carries what it has seen reads anywhere, and never sees less than before.
+#[test]
+fn a_session_reads_anywhere_and_never_sees_less() {
+    each_seed(100, |seed| {
+        let storm = Storm { read_mode: ReadMode::Session, extras: true, compaction: seed % 2 == 0, ..Storm::default() };
+        storm.play(seed).unwrap_or_else(|error| panic!("{error}"));
+    });
+}

@@ -69,7 +69,10 @@ impl Storm {
         }
         cluster.calm();
         self.settle(&mut cluster)?;
-        judge(cluster.world.history(), &final_list(&cluster))?;
+        match self.read_mode {
+            ReadMode::Session => judge_sessions(cluster.world.history(), &final_list(&cluster))?,
+            _ => judge(cluster.world.history(), &final_list(&cluster))?,
+        }
         Ok(cluster)
     }
 
@@ -85,6 +88,7 @@ impl Storm {
                     lots & 1 > 0 || matches!(self.mutant, Some(Mutant::PreVoteCounts | Mutant::PreVoteBinds));
                 (config.check_quorum, config.leader_liveness) = (lots & 2 > 0, lots & 4 > 0);
                 config.session_limit = self.session_limit;
+                config.tell_index = self.read_mode == ReadMode::Session;
                 if self.compaction {
                     config.compaction = compaction(seed + u64::from(id.0));
                 }
@@ -207,6 +211,26 @@ pub fn final_list(cluster: &Cluster) -> Vec<Value> {
         Answer::Value(Value::Null) => Vec::new(),
         other => panic!("{other:?}"),
     }
+}
+
+/// Whether every client sees its own appends, and never less than before: what [`ReadMode::Session`] promises.
+fn judge_sessions(history: &History<Node>, list: &[Value]) -> Result<(), String> {
+    let mut points: Vec<(NodeId, Time, Time, usize)> = Vec::new();
+    for op in history.ops().iter() {
+        let Some((at, Reply::Executed { answer: Answer::Value(seen) })) = &op.answer else { continue };
+        let Value::List(items) = seen else { continue };
+        if !list.starts_with(items) {
+            return Err(format!("{:?} saw {items:?}, and the list is {list:?}", op.call));
+        }
+        points.push((op.node, op.called_at, *at, items.len()));
+    }
+    for (client, called_at, _, len) in &points {
+        let before = points.iter().filter(|it| it.0 == *client && it.2 < *called_at).map(|it| it.3).max();
+        if before.is_some_and(|before| *len < before) {
+            return Err(format!("client {client:?} saw {len} items at {called_at} ns, and {before:?} before"));
+        }
+    }
+    Ok(())
 }
 
 /// Whether a history of appends to one list, and reads of it, is linearizable: whatever was seen is a

@@ -27,7 +27,7 @@ impl Server {
     pub(super) fn forward_read(&mut self, cx: &mut Cx<'_, Node>, asker: Asker, op: Arc<Op>) {
         let Some(leader) = self.leader else { return self.redirect(cx, asker) };
         let read = self.forwarded.next;
-        if !self.forwards() {
+        if self.forwarded.waiting.iter().all(|it| it.index.is_some()) {
             cx.arm(Timer::Forward, Span::exactly(self.config.heartbeat));
         }
         self.forwarded.next += 1;
@@ -35,9 +35,23 @@ impl Server {
         cx.send_at_once(leader, Msg::ReadIndex { read });
     }
 
+    /// A client wants to see no less than it has seen.
+    pub(super) fn on_session_read(&mut self, cx: &mut Cx<'_, Node>, asker: Asker, index: u64, op: Arc<Op>) {
+        if index <= self.applied || self.breaks(Mutant::SessionReadAtOnce) {
+            return self.answer_read(cx, asker, &op);
+        }
+        // Somebody who has waited long asks again.
+        if !self.forwarded.waiting.iter().any(|it| it.asker == asker) {
+            let read = self.forwarded.next;
+            self.forwarded.next += 1;
+            self.forwarded.waiting.push(Forward { read, asker, op, index: Some(index) });
+        }
+    }
+
     /// What the leader has not answered may have been lost.
     pub(super) fn ask_again(&mut self, cx: &mut Cx<'_, Node>) {
-        let Some(leader) = self.leader.filter(|_| self.forwards()) else { return };
+        let asks = self.forwarded.waiting.iter().any(|it| it.index.is_none());
+        let Some(leader) = self.leader.filter(|_| asks) else { return };
         cx.arm(Timer::Forward, Span::exactly(self.config.heartbeat));
         for it in self.forwarded.waiting.iter().filter(|it| it.index.is_none()) {
             cx.send_at_once(leader, Msg::ReadIndex { read: it.read });

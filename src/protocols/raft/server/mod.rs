@@ -205,6 +205,9 @@ impl Server {
             Msg::ReadIndex { read } => self.on_read_index(cx, Asker::Follower { id: from, read }),
             Msg::ReadIndexReply { read, index } => self.on_read_index_reply(cx, read, index),
             Msg::TimeoutNow { term } => self.on_timeout_now(cx, term),
+            Msg::SessionQuery { lane, seq, index, op } => {
+                self.on_session_read(cx, Asker::Session(Session { client: from, lane, seq }), index, op);
+            }
             Msg::InstallSnapshot { .. } => self.on_install_snapshot(cx, from, msg),
             Msg::InstallSnapshotReply { .. } => self.on_install_snapshot_reply(cx, from, msg),
             Msg::RequestVoteNow { term, last_log_index, last_log_term } => {
@@ -338,6 +341,6 @@ fn term_of(msg: &Msg) -> Option<u64> {
         // The term of a pre-vote is one that nobody has begun.
         Msg::PreVote { .. } => None,
         Msg::Request { .. } | Msg::Query { .. } | Msg::Response { .. } => None,
-        Msg::ReadIndex { .. } | Msg::ReadIndexReply { .. } => None,
+        Msg::ReadIndex { .. } | Msg::ReadIndexReply { .. } | Msg::SessionQuery { .. } => None,
     }
 }

@@ -104,7 +104,11 @@ impl Server {
         match asker {
             Asker::Operation(op) => cx.reply_at_once(op, Reply::Done { index: at.0, term: at.1, answer }),
             Asker::Session(Session { client, lane, seq }) => {
-                cx.send_at_once(client, Msg::Response { lane, seq, result: Response::Answer(answer) });
+                let result = match self.config.tell_index {
+                    false => Response::Answer(answer),
+                    true => Response::Seen { answer, index: at.0 },
+                };
+                cx.send_at_once(client, Msg::Response { lane, seq, result });
             }
             Asker::Follower { id, read } => {
                 cx.send_at_once(id, Msg::ReadIndexReply { read, index: Some(at.0) });

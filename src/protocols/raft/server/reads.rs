@@ -26,7 +26,7 @@ impl Server {
     /// Reads, in the way that is wanted.
     pub(super) fn on_read(&mut self, cx: &mut Cx<'_, Node>, asker: Asker, mode: ReadMode, op: Arc<Op>) {
         match mode {
-            ReadMode::Local => self.answer_read(cx, asker, &op),
+            ReadMode::Local | ReadMode::Session => self.answer_read(cx, asker, &op),
             ReadMode::Follower if !self.is_leader() => self.forward_read(cx, asker, op),
             _ if !self.is_leader() => self.redirect(cx, asker),
             ReadMode::Log => {
