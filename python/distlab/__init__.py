@@ -23,6 +23,7 @@ from .bank import Bank
 from .causal import Causality, Cut, causality
 from .cluster import Cluster, Op, load
 from .commitment import AtomicCommit, CommitClient, CommitOp
+from .compaction import Compaction, LogSnapshot
 from .counterexample import Counterexample
 from .errors import (
     AllocationError,
@@ -122,6 +123,7 @@ __all__ = [
     "ClusterHalted",
     "CommitClient",
     "CommitOp",
+    "Compaction",
     "ConsistencyViolation",
     "Constant",
     "Context",
@@ -152,6 +154,7 @@ __all__ = [
     "LivelockError",
     "Load",
     "LogNormal",
+    "LogSnapshot",
     "ManualModeError",
     "Membership",
     "MemoryFault",

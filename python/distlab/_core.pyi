@@ -471,6 +471,9 @@ def encode(value: Any) -> bytes:
 def decode(encoding: bytes) -> Any:
     """The value of an encoding."""
 
+def state_machine(class_: Any) -> str:
+    """Makes a class of state machines known; its name."""
+
 __version__: Final[str]
 
 # --- clocks ---

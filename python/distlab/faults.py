@@ -95,7 +95,7 @@ class FaultVerbs:
         self._fault({fault: fields} if fields else fault)
         return self
 
-    def crash(self, node: str, *, torn: bool = False) -> Self:
+    def crash(self, node: str, *, torn: bool = False, corrupt: bool = False) -> Self:
         """A node loses its memory, and every write that is not durable with the messages that waited for it.
 
         Parameters
@@ -104,6 +104,8 @@ class FaultVerbs:
             Which node.
         torn : bool
             Whether the first lost write may remain in part.
+        corrupt : bool
+            Whether the last record on its disk cannot be read any more, durable or not: its checksum tells.
 
         Examples
         --------
@@ -112,7 +114,7 @@ class FaultVerbs:
         >>> raft.crash("n0").up("n0")
         False
         """
-        return self._do("crash", node=node, torn=torn)
+        return self._do("crash", node=node, torn=torn, corrupt=corrupt)
 
     def recover(self, node: str) -> Self:
         """A crashed node comes up again, with its disk."""

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from . import units
+from ._core import state_machine
 from .cluster import Cluster, Op, TraceLevel
+from .compaction import Compaction, LogSnapshot, contents
 from .errors import ParameterError, ParameterTypeError, UnknownNode
 from .history import History
 from .membership import Membership, committed_index, vote_result
@@ -16,10 +18,11 @@ from .network import Disk, Network
 from .units import Duration
 from .workload import Keys, Load, Workload
 
-__all__ = ["Client", "Entry", "Membership", "Raft", "committed_index", "vote_result"]
+__all__ = ["Client", "Compaction", "Entry", "LogSnapshot", "Membership", "Raft", "committed_index", "vote_result"]
 
-READ_MODES = ("log", "read_index", "local", "lease", "follower")
-ADMINISTRATION = ("transfer", "forget_leader", "change_membership")
+READ_MODES = ("log", "read_index", "local", "lease", "follower", "session")
+MACHINES = ("kv", "counter", "lock", "queue", "list")
+ADMINISTRATION = ("transfer", "forget_leader", "change_membership", "compact")
 MUTANTS = (
     "vote_twice",
     "no_log_check",
@@ -44,6 +47,15 @@ MUTANTS = (
     "learners_count",
     "lease_without_bound",
     "follower_read_at_once",
+    "snapshot_without_sessions",
+    "snapshot_without_members",
+    "compact_before_snapshot",
+    "install_older",
+    "keep_conflicting_log",
+    "chunks_in_any_order",
+    "expired_is_new",
+    "vote_with_hole",
+    "session_read_at_once",
 )
 
 
@@ -105,6 +117,41 @@ class Client:
         """Read the counter."""
         return self.execute("read")
 
+    def acquire(self, key: str, owner: Any = None) -> Op:
+        """Take a lock (``machine="lock"``) for an owner, by default this client.
+
+        The result is a fencing token, greater than all before it; the status is "fail" while somebody holds it.
+        """
+        return self.execute({"acquire": {"key": key, "owner": self.name if owner is None else owner}})
+
+    def release(self, key: str, owner: Any = None) -> Op:
+        """Give a lock back; "fail" if its owner is another."""
+        return self.execute({"release": {"key": key, "owner": self.name if owner is None else owner}})
+
+    def holder(self, key: str) -> Op:
+        """Read who holds a lock, and its token; None if nobody does."""
+        return self.execute({"holder": {"key": key}})
+
+    def enqueue(self, key: str, value: Any) -> Op:
+        """Put a value at the end of a queue (``machine="queue"``)."""
+        return self.execute({"enqueue": {"key": key, "value": value}})
+
+    def dequeue(self, key: str) -> Op:
+        """Take the first value of a queue; None if it is empty."""
+        return self.execute({"dequeue": {"key": key}})
+
+    def peek(self, key: str) -> Op:
+        """Read the first value of a queue."""
+        return self.execute({"peek": {"key": key}})
+
+    def apply(self, command: Any) -> Op:
+        """Have a state machine of one's own carry out a command: None, a bool, an int, a str, or a list of these."""
+        return self.execute({"apply": {"command": command}})
+
+    def query(self, question: Any) -> Op:
+        """Ask a state machine of one's own something that leaves its state as it is."""
+        return self.execute({"query": {"command": question}})
+
     def __repr__(self) -> str:
         return f"<Client {self.name} of {self._cluster!r}>"
 
@@ -126,18 +173,27 @@ class Raft(Cluster):
         How often a leader is heard; below the shortest election timeout.
     noop : bool
         Whether a leader begins its term with an entry that does nothing, so that it can commit at once.
-    machine : {"kv", "counter"}
-        What the log drives.
+    machine : {"kv", "counter", "lock", "queue", "list"} or class
+        What the log drives: keys and values, a number, locks, queues, lists that only grow; or a class of one's own,
+        with ``apply(command)`` and perhaps ``query(question)``, ``snapshot()`` and ``restore(state)`` (without these
+        two its state is what its attributes hold). It must be deterministic.
+    compaction : Compaction or int, optional
+        When a server takes a snapshot in place of the beginning of its log: a number means after so many entries;
+        None: only when it is asked to.
     max_entries : int
         How many entries one AppendEntries carries at most.
     max_inflight : int
         How many AppendEntries with entries may be under way to one server.
     sessions : bool
         Whether a client's repeated command is recognized, and answered from memory.
-    read_mode : {"log", "read_index", "local", "lease", "follower"}
+    session_limit : int, optional
+        How many clients' sessions are remembered, those used last; without it all are. A command of a session that is
+        forgotten ends as "info", and is not carried out again.
+    read_mode : {"log", "read_index", "local", "lease", "follower", "session"}
         How clients read: through the log; by the leader once a majority has confirmed it; from whoever is asked,
-        possibly stale; by the leader at once while it has a lease (see ``lease_drift``); or from whoever is asked
-        once it has come as far as the leader was.
+        possibly stale; by the leader at once while it has a lease (see ``lease_drift``); from whoever is asked
+        once it has come as far as the leader was; or from whoever is asked once it has come as far as this client has
+        seen (sequentially consistent).
     retry : duration or (duration, duration)
         How long a client waits for an answer before it asks somebody else.
     prevote : bool
@@ -163,7 +219,7 @@ class Raft(Cluster):
     check_invariants : bool or list of str
         Whether to look at the invariants after every step: ElectionSafety, LeaderAppendOnly, LogMatching,
         LeaderCompleteness, StateMachineSafety, CommittedOnQuorum, Monotonic, VoteOnce, StateOrdering,
-        MaxOneReconfigurationAtATime, ConfigurationInLog.
+        MaxOneReconfigurationAtATime, ConfigurationInLog, SnapshotSafety.
     mutant : str, optional
         A rule that every server breaks, to test the tests: one of ``Raft.mutants``.
 
@@ -196,10 +252,12 @@ class Raft(Cluster):
         disk: Disk | None = None,
         manual: bool = False,
         noop: bool = True,
-        machine: str = "kv",
+        machine: str | type = "kv",
+        compaction: Compaction | int | None = None,
         max_entries: int = 256,
         max_inflight: int = 256,
         sessions: bool = True,
+        session_limit: int | None = None,
         read_mode: str = "log",
         retry: Duration | tuple[Duration, Duration] = ("100ms", "200ms"),
         prevote: bool = False,
@@ -226,10 +284,13 @@ class Raft(Cluster):
             "election_timeout": timeout,
             "heartbeat": beat,
             "noop": bool(noop),
-            "machine": units.choice(machine, "machine", ("kv", "counter")),
+            "machine": _machine(machine),
+            "compaction": Compaction.of(compaction).to_data(),
             "max_entries": units.count(max_entries, "max_entries"),
             "max_inflight": units.count(max_inflight, "max_inflight"),
             "sessions": bool(sessions),
+            "session_limit": None if session_limit is None else units.count(session_limit, "session_limit"),
+            "tell_index": read_mode == "session",
             "mutant": mutant,
             "prevote": bool(prevote),
             "check_quorum": bool(check_quorum),
@@ -242,8 +303,9 @@ class Raft(Cluster):
         if unsafe_skip_sync:
             disk = Disk(sync=(disk or Disk(sync="100ms")).sync, fsync=False)
         self._servers = servers
+        self._ticks: dict[str, tuple[float, dict[int, float]]] = {}
         self._server_config: dict[str, Any] = config
-        self._client_config = _client_config(servers, retry, read_mode)
+        self._client_config = _client_config(servers, retry, read_mode, session_limit is not None)
         super().__init__(
             {name: {"raft": {"server": {"config": config}}} for name in servers},
             seed=seed,
@@ -302,7 +364,7 @@ class Raft(Cluster):
         self._servers = [name for name in names if self._is_server(self, name)]
         if not self._servers:
             raise ParameterError("source", names, "a saved Raft cluster", "the saved cluster has no Raft servers")
-        self._client_config = {"servers": self._servers}
+        self._client_config, self._ticks = {"servers": self._servers}, {}
         for name in self._servers:
             state, _ = self._world.state(name)
             if state is not None:
@@ -329,7 +391,8 @@ class Raft(Cluster):
             ``log`` (a list of :class:`Entry`), ``log_first`` (the index of the first entry), ``commit, applied``,
             ``next_index`` and ``match_index`` (of a leader: by server), ``progress`` (likewise), ``config``,
             ``membership`` (the :class:`Membership` that holds for it), ``machine`` (the state machine's
-            contents), ``durable`` (whether everything written is).
+            contents), ``snapshot`` (the :class:`LogSnapshot` that stands for the beginning of the log, or None),
+            ``incoming`` (of a snapshot that arrives: ``index`` and ``bytes`` so far; or None).
 
         Examples
         --------
@@ -347,11 +410,13 @@ class Raft(Cluster):
             for i, entry in enumerate(disk["log"]["entries"])
         ]
         durable = {"term": disk["term"], "voted_for": disk["voted_for"], "log": log, "log_first": first}
+        durable["snapshot"] = LogSnapshot.of(disk["snapshot"])
         if live is None:
             return {"role": "down", "leader": None, "commit": 0, "applied": 0, **durable}
         server = live["raft"]["server"]
         role = server["role"]
         peers = role["leader"]["peers"] if isinstance(role, dict) else []
+        incoming = server["incoming"]
         return {
             "role": "leader" if isinstance(role, dict) else role,
             "leader": server["leader"],
@@ -360,10 +425,11 @@ class Raft(Cluster):
             **durable,
             "next_index": {peer["id"]: peer["next_index"] for peer in peers},
             "match_index": {peer["id"]: peer["match_index"] for peer in peers},
-            "progress": {peer["id"]: peer["progress"] for peer in peers},
+            "progress": {peer["id"]: _progress(peer["progress"]) for peer in peers},
             "config": server["config"],
             "membership": _membership(server),
-            "machine": server["replica"],
+            "machine": contents(server["replica"]["machine"]),
+            "incoming": incoming and {"index": incoming["last_included_index"], "bytes": len(incoming["data"])},
         }
 
     def config(self) -> dict[str, Any]:
@@ -596,11 +662,84 @@ class Raft(Cluster):
         live = [name for name, _ in self._live()]
         return self.leader or (live or self._servers)[0]
 
+    def compact(self, node: str, index: int | None = None) -> Op:
+        """Ask a server to take a snapshot of what it has applied, in place of its log up to there.
+
+        Parameters
+        ----------
+        node : str
+            Which server.
+        index : int, optional
+            Not to take one, but to forget the entries up to this index, for which one stands already: what
+            ``Compaction(keep=...)`` has kept.
+
+        Returns
+        -------
+        Op
+            ``reply["raft"]["done"]`` tells the last entry that the snapshot stands for, once it is durable; "fail"
+            with ``reply["raft"]["refused"]["reason"]`` if nothing new is applied, or no snapshot stands for these
+            entries.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> raft = dl.Raft(["a"], seed=1)
+        >>> op = raft.client("alice").put("x", 1)
+        >>> raft.run_until(op), raft.run_until(raft.compact("a"))
+        (True, True)
+        >>> raft.state("a")["snapshot"]
+        LogSnapshot(index=2, term=1, state={'x': 1}, membership=None)
+        """
+        call = "snapshot" if index is None else {"compact": {"index": units.count(index, "index")}}
+        return self.call(self._server(node), {"raft": call})
+
     # -- by hand --------------------------------------------------------------------------------------
 
     def campaign(self, node: str) -> Self:
         """A server's election timer goes off."""
         return self.fire(self._server(node), {"raft": "election"})
+
+    def tick(self, node: str, count: int = 1) -> Self:
+        """Let time pass for one server alone, in manual mode: so many heartbeat intervals; its timers go off in time.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> raft = dl.Raft(3, manual=True)
+        >>> raft.tick("n1", 6).state("n1")["role"]  # at most 300 ms
+        'candidate'
+        """
+        if not self.manual:
+            raise ParameterError("node", node, "a server of a cluster in manual mode", "time passes for all alike")
+        node, beat = self._server(node), units.seconds(self._server_config["heartbeat"])
+        clock, since = self._ticks.setdefault(node, (0.0, {}))
+        for _ in range(units.count(count, "count")):
+            waiting = {it["id"]: it["at"] - self.now for it in self.pending(kind="timer", dst=node)}
+            since = {id: since.get(id, clock) for id in waiting}
+            clock += beat
+            for id in sorted((id for id in waiting if since[id] + waiting[id] <= clock), key=waiting.__getitem__):
+                if any(it["id"] == id for it in self.pending(kind="timer", dst=node)):  # or an earlier one has ended it
+                    self.deliver(id)
+            self._ticks[node] = clock, since
+        return self
+
+    def set_timing(
+        self,
+        node: str,
+        *,
+        election_timeout: Duration | tuple[Duration, Duration] | None = None,
+        heartbeat: Duration | None = None,
+    ) -> Self:
+        """Give one server other timeouts from now on (a timer that runs already keeps its own)."""
+        live, _ = self._world.state(self._server(node))
+        if live is None:
+            raise ParameterError("node", node, "a server that is up")
+        config = live["raft"]["server"]["config"]
+        own = config["election_timeout"]
+        timeout = (own["min"] / 1e9, own["max"] / 1e9) if election_timeout is None else election_timeout
+        beat = config["heartbeat"] / 1e9 if heartbeat is None else heartbeat
+        config["election_timeout"], config["heartbeat"] = _timing(timeout, beat)
+        return self.edit(node, state=live)
 
     def beat(self, node: str) -> Self:
         """A leader's heartbeat timer goes off."""
@@ -615,6 +754,7 @@ class Raft(Cluster):
         log: Sequence[Any] | None = None,
         commit: int | None = None,
         leader: Any = ...,
+        snapshot: LogSnapshot | None = None,
     ) -> Self:
         """Prefabricate a server: what is not given stays.
 
@@ -630,6 +770,8 @@ class Raft(Cluster):
             The terms of its entries, or the entries.
         commit : int
             Its commit index. What it has applied is applied anew.
+        snapshot : LogSnapshot
+            What stands for the beginning of its log: ``log`` then begins at the index after it.
 
         Examples
         --------
@@ -648,14 +790,31 @@ class Raft(Cluster):
         if voted_for is not ...:
             raft["voted_for"] = voted_for
         if log is not None:
-            raft["log"] = {"first": 1, "entries": [_entry(it, i) for i, it in enumerate(log)]}
+            raft["log"] = {"first": 1, "before": 0, "entries": [_entry(it, i) for i, it in enumerate(log)]}
+            raft["snapshot"] = None
+        if snapshot is not None:
+            if not isinstance(snapshot, LogSnapshot):
+                raise ParameterTypeError("snapshot", snapshot, "a LogSnapshot")
+            raft["snapshot"] = snapshot.to_data(server["config"]["machine"])
+            entries = raft["log"]["entries"] if log is not None else []
+            raft["log"] = {"first": snapshot.index + 1, "before": snapshot.term, "entries": entries}
         last = raft["log"]["first"] + len(raft["log"]["entries"]) - 1
         config = server["config"]
-        upto = min(server["commit"], last) if commit is None else units.count(commit, "commit", least=0)
-        if upto > last:
-            raise ParameterError("commit", commit, f"an index of the log: at most {last}")
+        stands = raft["snapshot"]
+        applied = 0 if stands is None else stands["last_included_index"]
+        upto = max(min(server["commit"], last), applied) if commit is None else units.count(commit, "commit", least=0)
+        if not applied <= upto <= last:
+            raise ParameterError("commit", commit, f"an index of the log: from {applied} to {last}")
+        members = [
+            {"index": raft["log"]["first"] + i, "membership": it["command"]["configure"]["membership"]}
+            for i, it in enumerate(raft["log"]["entries"])
+            if "configure" in it["command"]
+        ]
         fresh = {"config": config, "commit": upto, "leader": server["leader"] if leader is ... else leader}
-        self._world.edit(node, {"raft": {"server": {**fresh, "applied": 0}}}, disk)
+        if stands is not None:
+            fresh["replica"] = stands["replica"]
+            members = [stands["members"]] * (stands["members"] is not None) + members
+        self._world.edit(node, {"raft": {"server": {**fresh, "applied": applied, "members": members}}}, disk)
         return self
 
     # -- experiments ----------------------------------------------------------------------------------
@@ -678,7 +837,12 @@ def _operation(command: Any) -> Any:
     """An operation as data: ``("put", "x", 5)`` is short for ``{"put": {"key": "x", "value": 5}}``."""
     if not isinstance(command, tuple):
         return command
-    fields = {"get": 1, "put": 2, "append": 2, "delete": 1, "swap": 2, "add": 1, "read": 0, "cas": 3, "scan": 2}
+    one, two = (
+        ("get", "delete", "add", "holder", "dequeue", "peek", "apply", "query"),
+        ("put", "append", "swap", "scan"),
+    )
+    fields = {"read": 0, "cas": 3, "acquire": 2, "release": 2, "enqueue": 2}
+    fields |= dict.fromkeys(one, 1) | dict.fromkeys(two, 2)
     allowed = "a dict such as {'put': {'key': 'x', 'value': 5}}, or a tuple such as ('put', 'x', 5)"
     if not command or fields.get(command[0]) != len(command) - 1:
         raise ParameterError("command", command, allowed)
@@ -687,6 +851,10 @@ def _operation(command: Any) -> Any:
         "add": ["by"],
         "cas": ["key", "expected", "value"],
         "scan": ["key", "count"],
+        "acquire": ["key", "owner"],
+        "release": ["key", "owner"],
+        "apply": ["command"],
+        "query": ["command"],
     }.get(kind, ["key", "value"])
     return {kind: dict(zip(names, values, strict=False))} if values else kind
 
@@ -695,6 +863,8 @@ def _command(command: Any) -> Any:
     """What an entry tells the state machine; None for a no-op, a :class:`Membership` for a configuration."""
     if command == "noop":
         return None
+    if "register" in command:
+        return command
     if "configure" in command:
         return Membership(**command["configure"]["membership"])
     return command["apply"]["op"]
@@ -712,13 +882,30 @@ def _timing(election_timeout: Duration | tuple[Duration, Duration], heartbeat: D
     return timeout, beat
 
 
-def _client_config(servers: list[str], retry: Duration | tuple[Duration, Duration], read_mode: str) -> dict[str, Any]:
+def _client_config(
+    servers: list[str], retry: Duration | tuple[Duration, Duration], read_mode: str, register: bool
+) -> dict[str, Any]:
     """How a client is set up."""
     units.choice(read_mode, "read_mode", READ_MODES)
     patience = units.span(retry, "retry")
     if patience["min"] == 0:
         raise ParameterError("retry", retry, "durations above 0")
-    return {"servers": servers, "retry": patience, "read_mode": read_mode}
+    return {"servers": servers, "retry": patience, "read_mode": read_mode, "register": register}
+
+
+def _machine(machine: Any) -> Any:
+    """Which state machine, in the form of the core."""
+    return (
+        {"custom": state_machine(machine)} if isinstance(machine, type) else units.choice(machine, "machine", MACHINES)
+    )
+
+
+def _progress(progress: Any) -> Any:
+    """How sure a leader is of a server; of a snapshot under way, not its bytes but how many they are."""
+    if "snapshot" not in progress:
+        return progress
+    sent = progress["snapshot"]
+    return {"snapshot": {**sent, "data": len(sent["data"])}}
 
 
 def _members(nodes: int | Sequence[str], learners: Sequence[str]) -> tuple[list[str], list[str]]:

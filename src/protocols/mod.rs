@@ -46,6 +46,12 @@ macro_rules! protocols {
             fn apply(&mut self, write: AnyWrite) -> AnyWrite {
                 match write { $(AnyWrite::$Variant(write) => AnyWrite::$Variant(disk::$module(self).apply(write)),)* }
             }
+            fn corrupt(&mut self) -> Vec<AnyWrite> {
+                match self {
+                    Self::Blank => Vec::new(),
+                    $(Self::$Variant(disk) => disk.corrupt().into_iter().map(AnyWrite::$Variant).collect(),)*
+                }
+            }
             fn torn(write: &AnyWrite, below: &mut dyn FnMut(u32) -> u32) -> Option<AnyWrite> {
                 match write { $(AnyWrite::$Variant(write) =>
                     <$module::Node as Protocol>::Disk::torn(write, below).map(AnyWrite::$Variant),)* }

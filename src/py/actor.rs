@@ -138,6 +138,13 @@ impl Storage for Disk {
             Write::Theirs(write) => Write::Theirs(self.theirs().apply(write)),
         }
     }
+    fn corrupt(&mut self) -> Vec<Write> {
+        match self {
+            Self::Blank => Vec::new(),
+            Self::Ours(disk) => disk.corrupt().into_iter().map(Write::Ours).collect(),
+            Self::Theirs(disk) => disk.corrupt().into_iter().map(Write::Theirs).collect(),
+        }
+    }
     fn torn(write: &Write, below: &mut dyn FnMut(u32) -> u32) -> Option<Write> {
         match write {
             Write::Ours(write) => AnyDisk::torn(write, below).map(Write::Ours),

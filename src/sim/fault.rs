@@ -17,6 +17,9 @@ pub enum Fault {
         /// Whether the first lost write may remain in part.
         #[serde(default)]
         torn: bool,
+        /// Whether the last record on the disk cannot be read any more, durable or not: its checksum tells.
+        #[serde(default)]
+        corrupt: bool,
     },
     /// A crashed node comes up again, with its disk.
     Recover {

@@ -1,4 +1,5 @@
 //! What a protocol is ([`Protocol`], [`Cx`]) and the world that runs it ([`World`]).
+mod bytes;
 mod chunked;
 mod clock;
 mod disk;
@@ -24,6 +25,7 @@ mod value;
 pub mod workload;
 mod world;
 
+pub use bytes::Bytes;
 pub use chunked::Chunked;
 pub use clock::Clock;
 pub use disk::{DiskModel, Held};

@@ -402,7 +402,7 @@ impl Strike {
     fn at_node(&self, node: NodeId, rng: &mut Rng) -> Piece {
         let (aspect, fault, repair) = match *self {
             Self::Crash { torn } => {
-                (UP, Fault::Crash { node, torn: rng.happens(torn) }, Fault::Recover { node })
+                (UP, Fault::Crash { node, torn: rng.happens(torn), corrupt: false }, Fault::Recover { node })
             }
             Self::Wipe => (UP, Fault::Wipe { node }, Fault::Recover { node }),
             Self::Pause => (UP, Fault::Pause { node }, Fault::Resume { node }),

@@ -77,6 +77,12 @@ pub trait Storage: Data + Default {
     fn torn(_write: &Self::Write, _below: &mut dyn FnMut(u32) -> u32) -> Option<Self::Write> {
         None
     }
+
+    /// The last record is found unreadable: what recovery makes of that. Returns the changes that take it back, oldest
+    /// first; none where every record is written in one place with a copy.
+    fn corrupt(&mut self) -> Vec<Self::Write> {
+        Vec::new()
+    }
 }
 
 /// Nothing survives.

@@ -130,7 +130,7 @@ fn a_crash_loses_the_unsynced_write_and_the_message_that_waited() {
     world.call(a, Call::StoreThenTell(b, 9)).unwrap();
     world.run_until(8 * MS).unwrap();
     assert_eq!((world.node(a).disk().0, world.node(a).is_durable()), (9, false));
-    world.apply(&Fault::Crash { node: a, torn: false }).unwrap();
+    world.apply(&Fault::Crash { node: a, torn: false, corrupt: false }).unwrap();
     assert_eq!((world.node(a).disk().0, world.node(a).is_up()), (7, false));
     world.apply(&Fault::Recover { node: a }).unwrap();
     world.run_until(100 * MS).unwrap();
@@ -162,7 +162,7 @@ fn a_lying_disk_loses_what_it_called_durable() {
     let op = world.call(a, Call::Store(7)).unwrap();
     world.run_until(10 * MS).unwrap();
     assert_eq!(world.op(op).unwrap().outcome(), Outcome::Ok);
-    world.apply(&Fault::Crash { node: a, torn: false }).unwrap();
+    world.apply(&Fault::Crash { node: a, torn: false, corrupt: false }).unwrap();
     assert_eq!(world.node(a).disk().0, 0);
 }
 
@@ -184,7 +184,7 @@ fn an_honest_sync_after_a_lie_makes_both_writes_durable() {
     world.apply(&Fault::DiskLie { node: a, probability: Probability::NEVER }).unwrap();
     world.call(a, Call::Store(8)).unwrap();
     world.run_until(20 * MS).unwrap();
-    world.apply(&Fault::Crash { node: a, torn: false }).unwrap();
+    world.apply(&Fault::Crash { node: a, torn: false, corrupt: false }).unwrap();
     assert_eq!(world.node(a).disk().0, 8);
 }
 
@@ -199,7 +199,7 @@ fn without_fsync_nothing_waits_and_a_crash_soon_after_loses() {
     let mut later = world.clone();
     later.run_until(60 * MS).unwrap();
     for (mut world, left) in [(world, 0), (later, 7)] {
-        world.apply(&Fault::Crash { node: a, torn: false }).unwrap();
+        world.apply(&Fault::Crash { node: a, torn: false, corrupt: false }).unwrap();
         assert_eq!(world.node(a).disk().0, left);
     }
 }
@@ -447,7 +447,7 @@ fn wrong_faults_are_refused_and_change_nothing() {
     let (mut world, [a, b, _]) = world(steady(MS));
     let refused = |world: &mut World<Probe>, fault: Fault| world.apply(&fault).unwrap_err().to_string();
     assert_eq!(
-        refused(&mut world, Fault::Crash { node: NodeId(9), torn: false }),
+        refused(&mut world, Fault::Crash { node: NodeId(9), torn: false, corrupt: false }),
         "no node 9: there are 3 nodes"
     );
     assert!(
@@ -482,7 +482,7 @@ fn lively(seed: u64) -> World<Probe> {
         world.call(node, Call::Say(NodeId((node.0 + 1) % 3), 1_200)).unwrap();
         world.call(node, Call::StoreThenTell(NodeId((node.0 + 2) % 3), 1_100)).unwrap();
     }
-    world.schedule(20 * MS, Fault::Crash { node: a, torn: true }).unwrap();
+    world.schedule(20 * MS, Fault::Crash { node: a, torn: true, corrupt: false }).unwrap();
     world.schedule(25 * MS, Fault::Partition { groups: vec![vec![b], vec![c]] }).unwrap();
     world.schedule(40 * MS, Fault::Heal).unwrap();
     world.schedule(50 * MS, Fault::Recover { node: a }).unwrap();
@@ -559,7 +559,7 @@ fn the_trace_tells_who_caused_what() {
 fn trials_are_forks_and_do_not_depend_on_the_number_of_cores() {
     let (world, [a, b, _]) = world(Config::default());
     let faults =
-        vec![(10 * MS, Fault::Crash { node: b, torn: false }), (12 * MS, Fault::Recover { node: b })];
+        vec![(10 * MS, Fault::Crash { node: b, torn: false, corrupt: false }), (12 * MS, Fault::Recover { node: b })];
     let plan = Plan { faults, messages: vec![(a, b, 1_900)], until_note: "up".into(), deadline: 100 * MS };
     let seeds: Vec<u64> = (0..500).collect();
     let rows = trials(&world, &seeds, &plan).unwrap();

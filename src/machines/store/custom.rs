@@ -8,7 +8,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Answer, Op, Refusal};
-use crate::sim::Value;
+use crate::sim::{Bytes, Value};
 
 /// What such a machine does. Equal states given equal commands must answer alike and stay equal.
 pub trait Behavior: Send + Sync {
@@ -17,7 +17,7 @@ pub trait Behavior: Send + Sync {
     /// Answers a question, and leaves the state as it is; `None` where that is not meant.
     fn query(&self, question: &Value) -> Option<Value>;
     /// The state, as bytes: of equal states the same.
-    fn state(&self) -> Arc<[u8]>;
+    fn state(&self) -> Bytes;
     /// Another machine in the same state.
     fn copy(&self) -> Arc<dyn Behavior>;
 }
@@ -75,8 +75,8 @@ impl Custom {
         answer.map_or(Answer::Refused(Refusal::Unsupported), Answer::Value)
     }
     /// Its state, as bytes.
-    pub fn state(&self) -> Arc<[u8]> {
-        self.machine.as_ref().map_or_else(|| [].into(), |it| it.state())
+    pub fn state(&self) -> Bytes {
+        self.machine.as_ref().map_or_else(Bytes::default, |it| it.state())
     }
 }
 
@@ -114,12 +114,12 @@ impl Hash for Custom {
 }
 impl Serialize for Custom {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (&self.kind, &*self.state()).serialize(serializer)
+        (&self.kind, self.state()).serialize(serializer)
     }
 }
 impl<'de> Deserialize<'de> for Custom {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (kind, state) = <(Arc<str>, Vec<u8>)>::deserialize(deserializer)?;
+        let (kind, state) = <(Arc<str>, Bytes)>::deserialize(deserializer)?;
         let machine = ORIGIN.get().and_then(|it| (it.make)(&kind, Some(&state)));
         match machine {
             None => Err(D::Error::custom(format!("no state of a state machine `{kind}`"))),
@@ -146,7 +146,7 @@ mod tests {
         fn query(&self, question: &Value) -> Option<Value> {
             (*question == Value::Null).then(|| self.0.into())
         }
-        fn state(&self) -> Arc<[u8]> {
+        fn state(&self) -> Bytes {
             self.0.to_string().into_bytes().into()
         }
         fn copy(&self) -> Arc<dyn Behavior> {
@@ -174,7 +174,7 @@ mod tests {
         let bytes = postcard::to_stdvec(&it).unwrap();
         assert_eq!(postcard::from_bytes::<Custom>(&bytes).unwrap(), it);
         assert!(
-            postcard::from_bytes::<Custom>(&postcard::to_stdvec(&("sum", b"x".to_vec())).unwrap()).is_err()
+            postcard::from_bytes::<Custom>(&postcard::to_stdvec(&("sum", Bytes::from(&b"x"[..]))).unwrap()).is_err()
         );
         assert_eq!(it.query(&add(1)), Answer::Refused(Refusal::Unsupported));
         assert_eq!(it.apply(&Op::Read), Answer::Refused(Refusal::Unsupported));

@@ -276,6 +276,8 @@ pub enum Mutant {
     ChunksInAnyOrder,
     /// Takes a command whose session is forgotten for the first of a new one.
     ExpiredIsNew,
+    /// Votes as if an entry that it cannot read any more had never been there.
+    VoteWithHole,
     /// Answers a session's read before it has come as far as the session has seen.
     SessionReadAtOnce,
 }

@@ -21,6 +21,8 @@ pub struct Disk {
     pub incarnation: u32,
     /// What the log had made of the state machine, where its beginning is compacted away.
     pub snapshot: Option<Arc<Snapshot>>,
+    /// Term and index of the last entry that it has ever had and cannot read any more.
+    pub unreadable: (u64, u64),
 }
 
 /// A change of the persistent state.
@@ -54,12 +56,19 @@ pub enum Write {
         /// What it begins with, before what is there of it from the next index on.
         entries: Entries,
     },
+    /// An entry cannot be read any more: its term and index.
+    Unreadable((u64, u64)),
 }
 
 impl Disk {
     /// Index of the last entry that the snapshot stands for; 0 where there is none.
     pub fn snapshot_index(&self) -> u64 {
         self.snapshot.as_ref().map_or(0, |it| it.last_included_index)
+    }
+
+    /// Term and index of the last entry that it has vouched for: it may be unreadable by now.
+    pub fn last(&self) -> (u64, u64) {
+        (self.log.last_term(), self.log.last_index()).max(self.unreadable)
     }
 }
 
@@ -81,7 +90,20 @@ impl Storage for Disk {
                 let (first, before, entries) = self.log.begin(first, before, &entries);
                 Write::Begin { first, before, entries }
             }
+            Write::Unreadable(new) => Write::Unreadable(std::mem::replace(&mut self.unreadable, new)),
         }
+    }
+
+    /// The last entry goes; what is remembered is that there was one (Alagappan et al., *Protocol-Aware Recovery*,
+    /// 2018): it may have been committed. Term, vote and snapshot are kept twice.
+    fn corrupt(&mut self) -> Vec<Write> {
+        let (term, from) = (self.log.last_term(), self.log.last_index());
+        if from < self.log.first_index() {
+            return Vec::new();
+        }
+        let unreadable = self.unreadable.max((term, from));
+        let gone = Write::Splice { from, entries: Entries::default() };
+        vec![self.apply(gone), self.apply(Write::Unreadable(unreadable))]
     }
 
     /// Of some entries, the first few may have made it. What is written at one place, or has a checksum, as a
@@ -90,7 +112,7 @@ impl Storage for Disk {
         let (from, entries) = match write {
             Write::Splice { from, entries } => (from, entries),
             Write::Snapshot(_) | Write::Begin { .. } => return Some(write.clone()).filter(|_| below(2) == 1),
-            Write::Hard { .. } | Write::Incarnation(_) => return None,
+            Write::Hard { .. } | Write::Incarnation(_) | Write::Unreadable(_) => return None,
         };
         let whole = u32::try_from(entries.len()).ok().filter(|it| *it > 0)?;
         let left = below(whole) as usize;

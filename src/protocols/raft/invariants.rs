@@ -64,6 +64,8 @@ struct Seen {
     configured: u64,
     /// The numbers of its log up to every entry.
     log: Chunked<Prefix>,
+    /// The number of an entry that it had and cannot read any more, by index less one.
+    unreadable: Option<(usize, Prefix)>,
 }
 
 /// The number of a log up to some entry, a hash of all that it holds: whoever has seen the same knows it by the same
@@ -110,6 +112,7 @@ impl sim::Monitor<Node> for Monitor {
         }
         let leads = server.is_some_and(|server| matches!(server.role, Role::Leader(_)));
         self.check_vote(step, node.disk, report);
+        self.note_unreadable(step, node.disk);
         if step.kind == StepKind::Edited && self.guessed {
             self.learn_anew(view, report);
         }
@@ -129,6 +132,17 @@ impl sim::Monitor<Node> for Monitor {
 }
 
 impl Monitor {
+    /// Whoever cannot read an entry any more has still vouched for it.
+    fn note_unreadable(&mut self, step: &Step<'_, Node>, disk: &Disk) {
+        let mut damaged = false;
+        (step.writes)(&mut |write| damaged |= matches!(write, Write::Unreadable(_)));
+        let seen = &mut self.nodes[step.node.index()];
+        let at = (disk.unreadable.1 as usize).wrapping_sub(1);
+        if let Some(prefix) = seen.log.get(at).filter(|_| damaged) {
+            seen.unreadable = Some((at, *prefix));
+        }
+    }
+
     fn check_vote(&mut self, step: &Step<'_, Node>, disk: &Disk, report: &mut Vec<Broken>) {
         let (id, seen) = (step.node.0, &mut self.nodes[step.node.index()]);
         if step.kind == StepKind::Edited {
@@ -161,7 +175,7 @@ impl Monitor {
                 removed |= !entries.is_empty();
             }
             Write::Begin { .. } => from = from.min(disk.log.first_index()),
-            Write::Snapshot(_) | Write::Hard { .. } | Write::Incarnation(_) => {}
+            Write::Snapshot(_) | Write::Hard { .. } | Write::Incarnation(_) | Write::Unreadable(_) => {}
         });
         if step.kind == StepKind::Edited {
             from = disk.log.first_index();
@@ -280,7 +294,11 @@ impl Monitor {
     fn check_quorum(&self, node: NodeId, server: &Server, commit: u64, report: &mut Vec<Broken>) {
         let at = (commit - 1) as usize;
         let prefix = self.committed.get(at).map(|it| it.prefix);
-        let has = |voter: &&NodeId| self.nodes.get(voter.index()).is_some_and(|it| it.log.get(at).copied() == prefix);
+        let has = |voter: &&NodeId| {
+            self.nodes.get(voter.index()).is_some_and(|it| {
+                it.log.get(at).copied() == prefix || it.unreadable == prefix.map(|prefix| (at, prefix))
+            })
+        };
         if server.config.conf_effective == ConfEffective::Apply && !server.members.is_empty() {
             return; // it was committed by the voters before those that it has made
         }

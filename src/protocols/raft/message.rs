@@ -5,9 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::config::ReadMode;
 use super::log::{Command, Entries};
-use super::snapshot::Bytes;
 use crate::machines::store::{Answer, Op};
-use crate::sim::{Label, NodeId};
+use crate::sim::{Bytes, Label, NodeId};
 
 /// A message. Who sent it stands on the envelope: `leaderId` and `candidateId` of the notes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -86,7 +86,7 @@ pub use replica::{Memory, Replica};
 pub use server::{
     Adopted, Asker, Change, Forwarded, Incoming, Leader, Lease, Pending, Reads, Role, Server, Transfer,
 };
-pub use snapshot::{Bytes, Snapshot};
+pub use snapshot::Snapshot;
 
 /// A node of a Raft cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -20,8 +20,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::log::Log;
-use super::snapshot::Bytes;
-use crate::sim::NodeId;
+use crate::sim::{Bytes, NodeId};
 
 /// One server, as the leader sees it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

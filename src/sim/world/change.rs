@@ -4,7 +4,7 @@ use crate::sim::error::Error;
 use crate::sim::fault::Fault;
 use crate::sim::label::label;
 use crate::sim::node::Omission;
-use crate::sim::protocol::{NodeId, Protocol, StepKind, Time};
+use crate::sim::protocol::{NodeId, Protocol, StepKind, Storage, Time};
 use crate::sim::rng::Probability;
 use crate::sim::trace::{NOBODY, RowKind};
 
@@ -88,8 +88,8 @@ impl<P: Protocol> World<P> {
         let (now, node) = (self.core.now, fault.nodes().first().copied().unwrap_or(NOBODY));
         self.core.summarize(row_kind(fault), node, 0, label(fault));
         match fault {
-            Fault::Crash { torn, .. } => return self.crash(node, *torn, false),
-            Fault::Wipe { .. } => return self.crash(node, false, true),
+            Fault::Crash { torn, corrupt, .. } => return self.crash(node, *torn, *corrupt, false),
+            Fault::Wipe { .. } => return self.crash(node, false, false, true),
             Fault::Recover { .. } => return self.recover(node),
             Fault::Pause { .. } => self.nodes[node.index()].machine.paused = true,
             Fault::Resume { .. } => return self.resume(node),
@@ -146,7 +146,7 @@ impl<P: Protocol> World<P> {
         Ok(())
     }
 
-    fn crash(&mut self, id: NodeId, torn: bool, wipe: bool) -> Result<(), Error> {
+    fn crash(&mut self, id: NodeId, torn: bool, corrupt: bool, wipe: bool) -> Result<(), Error> {
         let node = &mut self.nodes[id.index()];
         node.machine.down = true;
         if node.state.take().is_none() && !wipe {
@@ -157,7 +157,10 @@ impl<P: Protocol> World<P> {
         machine.waiting.clear();
         machine.paused = false;
         machine.processor.free_at = self.core.now;
-        let undone = machine.disk.lose_unsynced(&mut node.content, torn);
+        let mut undone = machine.disk.lose_unsynced(&mut node.content, torn);
+        if corrupt {
+            undone.extend(node.content.corrupt());
+        }
         if wipe {
             node.format();
         }

@@ -97,7 +97,7 @@ impl Cluster {
     }
 
     pub fn crash(&mut self, node: NodeId) {
-        self.apply(Fault::Crash { node, torn: false });
+        self.apply(Fault::Crash { node, torn: false, corrupt: false });
     }
 
     pub fn recover(&mut self, node: NodeId) {

@@ -50,6 +50,7 @@ fn every_mutant_is_caught() {
         (Mutant::CompactBeforeSnapshot, Hunt::Storm(compacted, 100)),
         (Mutant::InstallOlder, Hunt::Storm(compacted, 400)),
         (Mutant::KeepConflictingLog, Hunt::Storm(compacted, 400)),
+        (Mutant::VoteWithHole, Hunt::Storm(Storm { corrupt: true, ..three }, 200)),
         (Mutant::SessionReadAtOnce, Hunt::Storm(Storm { read_mode: ReadMode::Session, ..usual }, 20)),
         (Mutant::ExpiredIsNew, Hunt::Storm(Storm { session_limit: Some(2), ..usual }, 100)),
         (Mutant::ChunksInAnyOrder, Hunt::Storm(compacted, 1_000)),

@@ -38,7 +38,7 @@ fn agreement_goes_on_through_restarts() {
             let op = cluster.execute(client, value);
             let node = cluster.servers[dice.below(5) as usize];
             cluster.run(dice.below(20) * MS);
-            cluster.apply(Fault::Crash { node, torn: true });
+            cluster.apply(Fault::Crash { node, torn: true, corrupt: false });
             assert!(cluster.run_until(20 * SECOND, |it| it.reply(op).is_some()), "{}", cluster.describe());
             cluster.recover(node);
         }
@@ -73,4 +73,36 @@ fn a_wiped_follower_is_filled_again() {
         assert_eq!(cluster.leader(), Some(leader));
         assert_eq!(cluster.disk(node).log, cluster.disk(leader).log);
     });
+}
+
+/// Scenario P8: a crash, and the last record on the disk cannot be read any more. Whoever finds that out neither leads
+/// nor votes for a log that may lack what it has lost, so a committed entry survives on the others.
+#[test]
+fn a_record_that_cannot_be_read_is_not_taken_for_one_that_never_was() {
+    each_seed(100, |seed| {
+        let storm = Storm { corrupt: true, compaction: seed % 2 == 0, extras: true, ..Storm::default() };
+        storm.play(seed).unwrap_or_else(|error| panic!("{error}"));
+    });
+}
+
+/// The same, slowly: x is on n0 and n1, n1 loses it, n0 is away. n2 lacks it, and is not elected.
+#[test]
+fn one_damaged_disk_does_not_lose_what_a_majority_had() {
+    let mut it = Cluster::new(3, 1);
+    let leader = it.elect();
+    let others: Vec<NodeId> = it.servers.iter().copied().filter(|id| *id != leader).collect();
+    it.apply(Fault::Isolate { node: others[1] });
+    it.propose(leader, 1);
+    it.run(100 * MS);
+    assert_eq!(it.server(leader).unwrap().commit, 2);
+    it.crash(leader);
+    it.apply(Fault::Crash { node: others[0], torn: false, corrupt: true });
+    assert_eq!(it.disk(others[0]).log.last_index(), 1);
+    it.apply(Fault::Heal);
+    it.recover(others[0]);
+    it.run(10 * SECOND);
+    assert_eq!(it.leader(), None, "neither the damaged server nor the one that never had it may lead");
+    it.recover(leader);
+    it.converges();
+    assert_eq!(final_list(&it), [1.into()]);
 }

@@ -91,7 +91,7 @@ impl Figure8 {
     fn strike(self, cluster: &mut Cluster, dice: &mut Rng, down: &mut Vec<NodeId>) -> Result<(), String> {
         if let Some(node) = cluster.leader().filter(|_| !self.unreliable || dice.below(2) == 0) {
             let fault =
-                if self.unreliable { Fault::Isolate { node } } else { Fault::Crash { node, torn: false } };
+                if self.unreliable { Fault::Isolate { node } } else { Fault::Crash { node, torn: false, corrupt: false } };
             cluster.world.apply(&fault).map_err(|error| error.to_string())?;
             down.push(node);
         }

@@ -173,7 +173,7 @@ impl Stage {
             "sync" => self.world().complete_write(words.node(1)),
             "crash" => self
                 .world()
-                .apply(&Fault::Crash { node: words.node(1), torn: words.named.contains_key("torn") }),
+                .apply(&Fault::Crash { node: words.node(1), torn: words.named.contains_key("torn"), corrupt: false }),
             "recover" => {
                 self.world().apply(&Fault::Recover { node: words.node(1) })?;
                 self.show_notes();

@@ -20,6 +20,8 @@ pub struct Storm {
     pub extras: bool,
     /// Whether logs are compacted all the time, each server's in its own way, and snapshots go in small pieces.
     pub compaction: bool,
+    /// Whether now and then one of the disks loses its last record for good.
+    pub corrupt: bool,
     /// How many sessions the servers remember.
     pub session_limit: Option<u32>,
 }
@@ -37,6 +39,7 @@ impl Default for Storm {
             max_entries: 256,
             extras: false,
             compaction: false,
+            corrupt: false,
             session_limit: None,
         }
     }
@@ -50,7 +53,13 @@ impl Storm {
         let mut cluster = self.cluster(seed, &mut dice);
         let mut value = 0;
         for _ in 0..self.rounds {
-            let fault = strike(&cluster, &mut dice);
+            let fault = match strike(&cluster, &mut dice) {
+                // As long as one disk only is damaged, and each recovers before the next, a majority has everything.
+                Fault::Crash { node, torn, .. } if self.corrupt && cluster.servers.iter().all(|it| whole(&cluster, *it)) => {
+                    Fault::Crash { node, torn, corrupt: true }
+                }
+                fault => fault,
+            };
             cluster.world.apply(&fault).map_err(|error| error.to_string())?;
             if self.extras {
                 // A leader that is forgotten has no lease.
@@ -130,6 +139,12 @@ impl Storm {
     }
 }
 
+/// Whether a server has all that it ever vouched for.
+fn whole(cluster: &Cluster, id: NodeId) -> bool {
+    let disk = cluster.disk(id);
+    disk.last() == (disk.log.last_term(), disk.log.last_index())
+}
+
 /// Ways to compact a log, some of them all the time.
 pub fn compaction(lot: u64) -> Compaction {
     let base = Compaction { chunk: 16, ..Compaction::default() };
@@ -169,7 +184,7 @@ fn strike(cluster: &Cluster, dice: &mut Rng) -> Fault {
     let per_cent = |it: u64| (it as f64 / 100.0).try_into().unwrap();
     let up = cluster.world.node(victim).is_up();
     match dice.below(16) {
-        0..=2 if up => Fault::Crash { node: victim, torn: dice.below(2) == 0 },
+        0..=2 if up => Fault::Crash { node: victim, torn: dice.below(2) == 0, corrupt: false },
         0..=4 if !up => Fault::Recover { node: victim },
         3 => Fault::Pause { node: victim },
         4 | 5 => Fault::Resume { node: victim },

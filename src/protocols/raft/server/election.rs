@@ -9,6 +9,10 @@ impl Server {
         if !self.may_run(cx.id) {
             return;
         }
+        if !self.is_whole(cx.disk()) {
+            cx.note("an entry is unreadable", cx.disk().unreadable.1);
+            return self.await_leader(cx);
+        }
         let Some(term) = cx.disk().term.checked_add(1) else { return cx.note("no term is left", u64::MAX) };
         cx.write(Write::Hard { term, voted_for: Some(cx.id) });
         cx.note("candidate", term);
@@ -51,8 +55,7 @@ impl Server {
             return cx.send(from, Msg::RequestVoteReply { term: current, vote_granted: false });
         }
         let free = disk.voted_for.is_none_or(|voted_for| voted_for == from) || self.breaks(Mutant::VoteTwice);
-        let own_last = (disk.log.last_term(), disk.log.last_index());
-        let up_to_date = candidate_last >= own_last || self.breaks(Mutant::NoLogCheck);
+        let up_to_date = candidate_last >= self.vouched(disk) || self.breaks(Mutant::NoLogCheck);
         // A leader or candidate has voted for itself, so only a follower can get here with a free vote.
         let vote_granted = free && up_to_date;
         if vote_granted {
@@ -120,6 +123,17 @@ impl Server {
         } else {
             self.beat(cx);
         }
+    }
+
+    /// Up to where a candidate's log must go to have this server's vote: what it cannot read any more may have been
+    /// committed with its help, so it counts like the rest.
+    pub(super) fn vouched(&self, disk: &Disk) -> (u64, u64) {
+        if self.breaks(Mutant::VoteWithHole) { (disk.log.last_term(), disk.log.last_index()) } else { disk.last() }
+    }
+
+    /// Whether it could vote for itself.
+    pub(super) fn is_whole(&self, disk: &Disk) -> bool {
+        self.vouched(disk) == (disk.log.last_term(), disk.log.last_index())
     }
 
     /// How many of so many voters decide.

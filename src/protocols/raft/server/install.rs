@@ -12,7 +12,8 @@ use std::sync::Arc;
 use super::*;
 use crate::protocols::raft::message::Chunk;
 use crate::protocols::raft::progress::{Progress, Transmission};
-use crate::protocols::raft::snapshot::{Bytes, Snapshot};
+use crate::protocols::raft::snapshot::Snapshot;
+use crate::sim::Bytes;
 
 /// A snapshot that arrives in pieces.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -20,7 +20,7 @@ use crate::protocols::raft::quorum::Tally;
 impl Server {
     /// The election timer has gone off.
     pub(super) fn time_out(&mut self, cx: &mut Cx<'_, Node>) {
-        if self.config.prevote { self.canvass(cx) } else { self.campaign(cx, Why::Silence) }
+        if self.config.prevote && self.is_whole(cx.disk()) { self.canvass(cx) } else { self.campaign(cx, Why::Silence) }
     }
 
     /// Asks everybody whether it would win a new term.
@@ -54,8 +54,7 @@ impl Server {
         candidate_last: (u64, u64),
     ) {
         let disk = cx.disk();
-        let own_last = (disk.log.last_term(), disk.log.last_index());
-        let granted = asked > disk.term && candidate_last >= own_last && !self.hears_a_leader();
+        let granted = asked > disk.term && candidate_last >= self.vouched(disk) && !self.hears_a_leader();
         let term = disk.term;
         if granted && self.breaks(Mutant::PreVoteBinds) {
             cx.write(Write::Hard { term, voted_for: Some(from) });

@@ -4,8 +4,8 @@ use crate::machines::membership::Membership;
 use crate::machines::store::{Answer, Op};
 use crate::protocols::raft::log::{Command, Entries};
 use crate::protocols::raft::message::Chunk;
-use crate::protocols::raft::snapshot::{Bytes, Snapshot};
-use crate::sim::{self, PendingKind, World};
+use crate::protocols::raft::snapshot::Snapshot;
+use crate::sim::{self, Bytes, PendingKind, World};
 
 /// A world moved by hand, with the server in question as node 0 and other voters that are only names.
 struct Bench {
@@ -540,7 +540,7 @@ fn a_restart_begins_at_the_snapshot() {
     it.send(LEADER, piece(1, &snapshot(3, 1, 7), 0..ALL));
     it.send(LEADER, append(1, (1, 3), &[1, 1], 5));
     assert_eq!((it.server().commit, it.server().applied), (5, 5));
-    it.world.apply(&sim::Fault::Crash { node: SUBJECT, torn: false }).unwrap();
+    it.world.apply(&sim::Fault::Crash { node: SUBJECT, torn: false, corrupt: false }).unwrap();
     it.world.apply(&sim::Fault::Recover { node: SUBJECT }).unwrap();
     it.world.settle(100).unwrap();
     assert_eq!((it.server().commit, it.server().applied), (3, 3));

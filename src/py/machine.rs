@@ -1,0 +1,132 @@
+//! State machines written in Python, replicated like ours.
+//!
+//! A class with `apply(command)`, and perhaps `query(question)`, `snapshot()` and `restore(state)`. Its state is what
+//! `snapshot()` returns, or without it what its attributes hold.
+use std::sync::Arc;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyType};
+
+use super::bridge::from_python;
+use super::errors::class::{ParameterTypeError, SerializationError};
+use super::fault;
+use super::plain::{self, Class, Plain};
+use super::value::object;
+use crate::machines::store::custom::{Behavior, Origin};
+use crate::sim::{Bytes, Value};
+
+/// An instance of a user's class.
+struct PyMachine {
+    object: Py<PyAny>,
+    class: Arc<Class>,
+}
+
+impl PyMachine {
+    /// A new instance, in a state if there is one.
+    fn new(py: Python<'_>, class: Arc<Class>, state: Option<&[u8]>) -> PyResult<Self> {
+        let made = class.object.bind(py).call0()?;
+        if let Some(state) = state {
+            let state = Plain::from_bytes(state)?.decode(py)?;
+            match made.getattr_opt(intern!(py, "restore"))? {
+                Some(restore) => drop(restore.call1((state,))?),
+                None => {
+                    let own = attributes(&made)?;
+                    own.clear();
+                    own.update(state.cast::<PyDict>().map_err(PyErr::from)?.as_mapping())?;
+                }
+            }
+        }
+        Ok(Self { object: made.unbind(), class })
+    }
+
+    fn encode(&self, py: Python<'_>) -> PyResult<Plain> {
+        let object = self.object.bind(py);
+        match object.getattr_opt(intern!(py, "snapshot"))? {
+            Some(snapshot) => Plain::encode(&snapshot.call0()?, "snapshot()"),
+            None => Plain::encode(attributes(object)?.as_any(), "__dict__"),
+        }
+    }
+}
+
+impl Behavior for PyMachine {
+    fn apply(&mut self, command: &Value) -> Value {
+        answer(|py| {
+            let command = object(py, command)?;
+            let answer = self.object.bind(py).call_method1(intern!(py, "apply"), (command,))?;
+            from_python(&answer, None, "apply()")
+        })
+    }
+
+    fn query(&self, question: &Value) -> Option<Value> {
+        let asks = Python::attach(|py| self.object.bind(py).hasattr(intern!(py, "query")));
+        asks.is_ok_and(|asks| asks).then(|| {
+            answer(|py| {
+                let question = object(py, question)?;
+                let answer = self.object.bind(py).call_method1(intern!(py, "query"), (question,))?;
+                from_python(&answer, None, "query()")
+            })
+        })
+    }
+
+    fn state(&self) -> Bytes {
+        kept(|py| Ok(self.encode(py)?.bytes().into())).unwrap_or_default()
+    }
+
+    fn copy(&self) -> Arc<dyn Behavior> {
+        let copy = kept(|py| Self::new(py, self.class.clone(), Some(self.encode(py)?.bytes())));
+        Arc::new(copy.unwrap_or_else(|| Python::attach(|py| Self {
+            object: self.object.clone_ref(py),
+            class: self.class.clone(),
+        })))
+    }
+}
+
+/// An instance's attributes.
+fn attributes<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+    Ok(object.getattr(intern!(object.py(), "__dict__"))?.cast_into::<PyDict>()?)
+}
+
+/// What a user's method returns; null while an exception waits.
+fn answer(body: impl FnOnce(Python<'_>) -> PyResult<Value>) -> Value {
+    if fault::waits() { Value::Null } else { kept(body).unwrap_or_default() }
+}
+
+/// What `body` gives. An exception waits for the end of the event.
+fn kept<T>(body: impl FnOnce(Python<'_>) -> PyResult<T>) -> Option<T> {
+    Python::attach(body).map_err(|error| fault::keep(None, error)).ok()
+}
+
+fn make(kind: &str, state: Option<&[u8]>) -> Option<Arc<dyn Behavior>> {
+    kept(|py| {
+        let class = plain::named(kind).ok_or_else(|| {
+            let problem =
+                format!("the state machine class {kind} is not known here: give it to load(..., nodes=[...])");
+            SerializationError::new_err(("", kind.to_owned(), "", problem))
+        })?;
+        PyMachine::new(py, class, state)
+    })
+    .map(|it| Arc::new(it) as Arc<dyn Behavior>)
+}
+
+/// Where machines of Python come from, for [`come_from`](crate::machines::store::custom::come_from).
+pub const ORIGIN: Origin = Origin { make };
+
+/// Makes a class of state machines known; its name.
+#[pyfunction]
+pub fn state_machine(class_: &Bound<'_, PyAny>) -> PyResult<String> {
+    let allowed = "a class with apply(command) that can be called without arguments";
+    let wrong = || ParameterTypeError::new_err(("machine", class_.clone().unbind(), allowed));
+    let class = class_.cast::<PyType>().map_err(|_| wrong())?;
+    if !class.getattr_opt("apply")?.is_some_and(|it| it.is_callable()) {
+        return Err(wrong());
+    }
+    let known = plain::remember(class)?;
+    let made = PyMachine::new(class.py(), known.clone(), None);
+    made.and_then(|it| it.encode(class.py())).map_err(|cause| {
+        let error = wrong();
+        error.set_cause(class.py(), Some(cause));
+        error
+    })?;
+    Ok(known.key.clone())
+}
