@@ -255,3 +255,54 @@ fn messages_made_up_do_no_harm() {
     cluster.run(SECOND);
     cluster.converges();
 }
+
+/// Scenario R4: a client with many commands under way at once. They are carried out once each, and answered in whatever
+/// order; servers remember one answer a lane, and discard those before it.
+#[test]
+fn commands_under_way_at_once_are_carried_out_once_each() {
+    each_seed(20, |seed| {
+        let mut cluster = Cluster::new(3, seed);
+        let client = cluster.client(|config| config.max_lanes = 8);
+        let delay = Some(sim::Distribution::Uniform { min: 0, max: 40 * MS });
+        let (loss, duplicate) = (0.1.try_into().unwrap(), 0.2.try_into().unwrap());
+        let weather = sim::Weather { loss, duplicate, delay, ..Default::default() };
+        cluster.apply(Fault::Weather { from: None, to: None, weather });
+        let ops: Vec<_> = (0..60).map(|value| cluster.execute(client, value)).collect();
+        assert!(cluster.run_until(60 * SECOND, |it| ops.iter().all(|op| it.reply(*op).is_some())));
+        let order: Vec<_> = ops.iter().map(|op| cluster.world.op(*op).unwrap().answer.as_ref().unwrap().0).collect();
+        assert!(!order.is_sorted(), "they do not wait for each other");
+        cluster.calm();
+        cluster.converges();
+        let mut list = final_list(&cluster);
+        list.sort();
+        assert_eq!(list, (0..60).map(sim::Value::from).collect::<Vec<_>>());
+        assert_eq!(cluster.server(NodeId(0)).unwrap().replica.sessions(), 8);
+    });
+}
+
+/// Scenario R12 (6.5840 OnePartition): what is asked in the minority waits, the majority goes on, and when the network
+/// heals what has waited completes.
+#[test]
+fn operations_in_a_minority_wait_until_the_network_heals() {
+    each_seed(20, |seed| {
+        let mut cluster = Cluster::new(5, seed);
+        let (cut_off, free) = (cluster.client(|_| {}), cluster.client(|_| {}));
+        let leader = cluster.elect();
+        cluster.run(100 * MS);
+        let other = NodeId((leader.0 + 1) % 5);
+        let rest = cluster.servers.iter().copied().filter(|id| ![leader, other].contains(id)).chain([free]);
+        let groups = vec![vec![leader, other, cut_off], rest.collect()];
+        cluster.apply(Fault::Partition { groups });
+        let read = Call::Execute { op: Op::Get { key: "log".into() } };
+        let waiting = [cluster.execute(cut_off, 1), cluster.world.call(cut_off, read).unwrap()];
+        let going_on = cluster.execute(free, 2);
+        assert!(cluster.run_until(5 * SECOND, |it| it.reply(going_on).is_some()));
+        cluster.run(SECOND);
+        assert!(waiting.iter().all(|op| cluster.reply(*op).is_none()));
+        cluster.apply(Fault::Heal);
+        assert!(cluster.run_until(5 * SECOND, |it| waiting.iter().all(|op| it.reply(*op).is_some())));
+        cluster.converges();
+        assert_eq!(final_list(&cluster), [2.into(), 1.into()]);
+        judge(cluster.world.history(), &final_list(&cluster)).unwrap();
+    });
+}

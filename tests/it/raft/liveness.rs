@@ -125,11 +125,17 @@ fn pre_votes_do_not_reset_anybodys_patience() {
     }
 }
 
-/// Scenario T8: the successor leads the next term in less than an election timeout, caught up if need be.
+/// Scenario T8: the successor leads the next term in less than an election timeout, caught up if need be, by
+/// entries or by a snapshot.
 #[test]
 fn an_office_is_handed_over_to_whoever_has_the_whole_log() {
-    for (seed, lagging) in (0..10).flat_map(|seed| [(seed, false), (seed, true)]) {
-        let mut it = cluster(3, seed, |_| {});
+    for (seed, lagging, compacted) in
+        (0..10).flat_map(|seed| [(seed, false, false), (seed, true, false), (seed, true, true)])
+    {
+        let mut it = cluster(3, seed, |config| {
+            config.compaction.entries = Some(10).filter(|_| compacted);
+            config.compaction.chunk = 100;
+        });
         let leader = it.elect();
         it.run(SECOND);
         let (to, term) = (followers(&it, leader)[0], it.disk(leader).term);
@@ -143,6 +149,7 @@ fn an_office_is_handed_over_to_whoever_has_the_whole_log() {
         }
         let (behind, index) = (it.disk(to).log.last_index(), it.disk(leader).log.last_index());
         assert_eq!(behind < index, lagging);
+        assert_eq!(it.disk(leader).log.first_index() > behind + 1, compacted);
         let op = ask(&mut it, leader, Call::Transfer { to });
         it.run(150 * MS);
         assert_eq!((it.leader(), it.disk(to).term), (Some(to), term + 1), "seed {seed}, lagging {lagging}");
