@@ -11,6 +11,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUST := $(shell find src benches tests -name '*.rs' 2>/dev/null)
 PYTHON_CODE := python tests notebooks benches
+# Declared inside a macro, where cargo fmt does not look.
+PROTOCOLS := $(filter src/protocols/%,$(RUST))
 
 help:
 	@echo 'make demo       a Raft cluster under faults: a short report, plots in ./out'
@@ -49,6 +51,7 @@ lint: lint-rust lint-python
 
 lint-rust:
 	cargo fmt --check
+	rustfmt --edition 2024 --check $(PROTOCOLS)
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --all-targets --features python -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
@@ -77,6 +80,7 @@ test-python: $(VENV)/built
 
 fix: $(VENV)/built
 	cargo fmt
+	rustfmt --edition 2024 $(PROTOCOLS)
 	$(BIN)/ruff check --fix $(PYTHON_CODE)
 	$(BIN)/ruff format $(PYTHON_CODE)
 

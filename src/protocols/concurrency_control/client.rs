@@ -115,7 +115,9 @@ impl Client {
 
     pub(super) fn on_timer(&mut self, cx: &mut Cx<'_, Node>, timer: Timer) {
         let (Timer::Retry(lane) | Timer::Patience(lane) | Timer::Backoff(lane)) = timer else { return };
-        let Some(work) = self.lanes.get_mut(lane as usize).and_then(|lane| lane.work.as_mut()) else { return };
+        let Some(work) = self.lanes.get_mut(lane as usize).and_then(|lane| lane.work.as_mut()) else {
+            return;
+        };
         match (timer, &mut work.phase) {
             (Timer::Retry(_), Phase::Running(server, msg)) => {
                 cx.send(*server, msg.clone());

@@ -125,9 +125,9 @@ impl Config {
     pub fn server_of(&self, key: &str) -> NodeId {
         self.placement.get(key).copied().unwrap_or_else(|| {
             // Fowler, Noll and Vo's hash (FNV-1a): the same on every machine.
-            let hash = key.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
-                (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-            });
+            let hash = key
+                .bytes()
+                .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
             self.servers[hash as usize % self.servers.len()]
         })
     }

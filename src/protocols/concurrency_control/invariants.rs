@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Node;
 use super::config::{Config, Control, Deadlock};
 use super::disk::{Disk, Write};
 use super::message::TxnId;
 use super::server::Server;
-use super::Node;
 use crate::machines::graph::Digraph;
 use crate::machines::locks::Mode;
 use crate::sim::{self, Broken, Step, StepKind, View};
@@ -90,7 +90,8 @@ impl Monitor {
             }
             let committed = self.outcomes.get(txn) == Some(&true);
             if wrote && !committed {
-                report.push(broken("CommitDecided", format!("{txn:?} is carried out, and was not committed")));
+                report
+                    .push(broken("CommitDecided", format!("{txn:?} is carried out, and was not committed")));
             }
             // In timestamp order something newer may be there already.
             let there = |key: &str| wrote || disk.item(key).version >= prepared.serial;
@@ -172,7 +173,8 @@ fn check_versions(
             let Write::Item(key, _) = write else { continue };
             let (held, known) = (disk.item(key).version, coordinator.disk.versions.get(key).copied());
             if held > known.unwrap_or(0) {
-                let detail = format!("node {} has {key} at {held}, the coordinator knows {known:?}", step.node.0);
+                let detail =
+                    format!("node {} has {key} at {held}, the coordinator knows {known:?}", step.node.0);
                 report.push(broken("VersionsBehind", detail));
             }
         }

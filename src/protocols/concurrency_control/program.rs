@@ -60,7 +60,9 @@ impl Op {
     /// How a history shows it while nothing is known of what was read.
     pub fn planned(&self) -> Value {
         match self {
-            Self::Get { key } | Self::Add { key, .. } | Self::Take { key, .. } => shown("r", key, Value::Null),
+            Self::Get { key } | Self::Add { key, .. } | Self::Take { key, .. } => {
+                shown("r", key, Value::Null)
+            }
             Self::Put { key, value } => shown("w", key, value.clone()),
             Self::Append { key, value } => shown("append", key, value.clone()),
         }
@@ -234,7 +236,13 @@ impl Run {
     }
 
     /// Takes what was needed of a key.
-    pub fn take(&mut self, program: &[Op], style: Style, value: &Value, version: Version) -> Result<(), Reason> {
+    pub fn take(
+        &mut self,
+        program: &[Op],
+        style: Style,
+        value: &Value,
+        version: Version,
+    ) -> Result<(), Reason> {
         let Some(op) = program.get(self.done as usize) else { return Ok(()) };
         if style == Style::Direct {
             return self.take_directly(op, value);

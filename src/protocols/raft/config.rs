@@ -183,7 +183,13 @@ impl Config {
 impl ClientConfig {
     /// The usual setting for a client of `servers`.
     pub fn new(servers: Vec<NodeId>) -> Self {
-        Self { servers, retry: retry(), read_mode: ReadMode::default(), max_lanes: max_lanes(), register: false }
+        Self {
+            servers,
+            retry: retry(),
+            read_mode: ReadMode::default(),
+            max_lanes: max_lanes(),
+            register: false,
+        }
     }
 }
 

@@ -30,7 +30,7 @@ use smallvec::SmallVec;
 use super::config::ConfEffective;
 use super::quorum::Tally;
 use super::{Command, Disk, Entry, Node, Role, Server, Write};
-use crate::sim::{Chunked, Fingerprint, self, Broken, NodeId, Step, StepKind, View};
+use crate::sim::{self, Broken, Chunked, Fingerprint, NodeId, Step, StepKind, View};
 
 /// What the invariants remember.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -151,12 +151,18 @@ impl Monitor {
         }
         let floor = if step.kind == StepKind::Crash { seen.heard } else { seen.term };
         if disk.term < floor {
-            report.push(broken("Monotonic", format!("the term of node {id} falls from {floor} to {}", disk.term)));
+            report.push(broken(
+                "Monotonic",
+                format!("the term of node {id} falls from {floor} to {}", disk.term),
+            ));
         }
         let kept = seen.voted_for.is_none() || seen.voted_for == disk.voted_for;
         if step.kind == StepKind::Handler && disk.term == seen.term && !kept {
             let (term, old, new) = (disk.term, seen.voted_for, disk.voted_for);
-            report.push(broken("VoteOnce", format!("node {id} changes its vote of term {term}: {old:?}, {new:?}")));
+            report.push(broken(
+                "VoteOnce",
+                format!("node {id} changes its vote of term {term}: {old:?}, {new:?}"),
+            ));
         }
     }
 
@@ -250,7 +256,10 @@ impl Monitor {
         let Some(snapshot) = disk.snapshot.as_ref().filter(|_| news) else { return };
         let (node, index) = (step.node, snapshot.last_included_index);
         if index > self.committed.len() as u64 {
-            let detail = format!("the snapshot of node {} stands for {index} entries, more than are committed", node.0);
+            let detail = format!(
+                "the snapshot of node {} stands for {index} entries, more than are committed",
+                node.0
+            );
             return report.push(broken("SnapshotSafety", detail));
         }
         let state = Fingerprint::of(&(snapshot.last_included_term, &snapshot.members, &snapshot.replica));
@@ -272,11 +281,15 @@ impl Monitor {
         let (commit, applied, last) = (server.commit, server.applied, disk.log.last_index());
         if step.kind == StepKind::Handler && (commit < seen.commit || applied < seen.applied) {
             let (old, new) = ((seen.commit, seen.applied), (commit, applied));
-            report.push(broken("Monotonic", format!("commit, applied of node {id} fall from {old:?} to {new:?}")));
+            report.push(broken(
+                "Monotonic",
+                format!("commit, applied of node {id} fall from {old:?} to {new:?}"),
+            ));
         }
         let snapshot = disk.snapshot_index();
         if !(snapshot <= applied && applied <= commit && commit <= last) {
-            let detail = format!("node {id}: snapshot {snapshot}, applied {applied}, commit {commit}, last {last}");
+            let detail =
+                format!("node {id}: snapshot {snapshot}, applied {applied}, commit {commit}, last {last}");
             report.push(broken("StateOrdering", detail));
         }
         let news = commit > seen.commit || rewritten <= commit;
@@ -317,11 +330,13 @@ impl Monitor {
     fn check_members(&self, node: NodeId, disk: &Disk, server: &Server, report: &mut Vec<Broken>) {
         let gone = server.members.last().filter(|it| {
             let entry = disk.log.entry(it.index).map(|entry| &*entry.command);
-            let there = matches!(entry, Some(Command::Configure { membership }) if *membership == it.membership);
+            let there =
+                matches!(entry, Some(Command::Configure { membership }) if *membership == it.membership);
             it.index >= disk.log.first_index() && !there
         });
         if let Some(it) = gone {
-            let detail = format!("the log of node {} has no configuration at {}, as it believes", node.0, it.index);
+            let detail =
+                format!("the log of node {} has no configuration at {}, as it believes", node.0, it.index);
             report.push(broken("ConfigurationInLog", detail));
         }
         if !matches!(server.role, Role::Leader(_)) {
@@ -342,7 +357,8 @@ impl Monitor {
         let differs = |at: usize| log.get(at) != self.committed.get(at).map(|it| &it.prefix);
         if known > 0 && differs(known as usize - 1) {
             let index = (0..known as usize).find(|at| differs(*at)).unwrap_or(0) + 1;
-            let detail = format!("node {} commits an entry {index} that is not the one committed before", node.0);
+            let detail =
+                format!("node {} commits an entry {index} that is not the one committed before", node.0);
             return report.push(broken("StateMachineSafety", detail));
         }
         for at in known as usize..commit as usize {
@@ -384,9 +400,10 @@ impl Monitor {
             (it.term < term).then_some((at, it.prefix))
         });
         if let Some((at, prefix)) = earlier
-            && log.get(at) != Some(&prefix) {
-                report.push(incomplete(node, term, at as u64 + 1));
-            }
+            && log.get(at) != Some(&prefix)
+        {
+            report.push(incomplete(node, term, at as u64 + 1));
+        }
     }
 
     fn count_votes(&mut self, candidate: NodeId, term: u64, server: &Server, report: &mut Vec<Broken>) {

@@ -179,7 +179,8 @@ impl Log {
     /// after them. Returns how to take that back.
     pub fn begin(&mut self, first: u64, before: u64, entries: &[Entry]) -> (u64, u64, Entries) {
         let next = first + entries.len() as u64;
-        let gone = self.iter_from(self.first).take(next.saturating_sub(self.first) as usize).cloned().collect();
+        let gone =
+            self.iter_from(self.first).take(next.saturating_sub(self.first) as usize).cloned().collect();
         let stays: Vec<Entry> = entries.iter().chain(self.iter_from(next)).cloned().collect();
         self.entries = stays.into();
         (std::mem::replace(&mut self.first, first), std::mem::replace(&mut self.before, before), gone)
@@ -222,7 +223,9 @@ mod tests {
     #[test]
     fn last_within_skips_later_terms() {
         let it = log(&[1, 1, 2, 4, 4]);
-        for (index, term, want) in [(5, 4, 5), (5, 3, 3), (5, 1, 2), (5, 0, 0), (2, 9, 2), (9, 9, 5), (0, 9, 0)] {
+        for (index, term, want) in
+            [(5, 4, 5), (5, 3, 3), (5, 1, 2), (5, 0, 0), (2, 9, 2), (9, 9, 5), (0, 9, 0)]
+        {
             assert_eq!(it.last_within(index, term), want, "{index} {term}");
         }
     }

@@ -135,7 +135,9 @@ impl Coordinator {
     }
 
     fn on_vote(&mut self, cx: &mut Cx<'_, Node>, from: NodeId, txn: Txn, yes: bool, answers: Answers) {
-        let Some(Undecided { collecting, phase: Phase::Voting }) = self.undecided.get_mut(&txn) else { return };
+        let Some(Undecided { collecting, phase: Phase::Voting }) = self.undecided.get_mut(&txn) else {
+            return;
+        };
         if !collecting.participants.contains(&from) {
             return cx.note("vote of a stranger", txn.number());
         }
@@ -164,7 +166,8 @@ impl Coordinator {
     }
 
     fn on_pre_ack(&mut self, cx: &mut Cx<'_, Node>, from: NodeId, txn: Txn) {
-        let Some(Undecided { phase: Phase::Precommitting(waiting), .. }) = self.undecided.get_mut(&txn) else {
+        let Some(Undecided { phase: Phase::Precommitting(waiting), .. }) = self.undecided.get_mut(&txn)
+        else {
             return;
         };
         waiting.remove(&from);

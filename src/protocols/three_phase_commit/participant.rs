@@ -162,7 +162,8 @@ impl Participant {
             return cx.send(coordinator, Msg::Vote { txn, yes: false, answers: Answers::default() });
         };
         let yes = Msg::Vote { txn, yes: true, answers: staged.answers.clone() };
-        let prepared = Open::Prepared { coordinator, participants, staged: staged.into(), precommitted: false };
+        let prepared =
+            Open::Prepared { coordinator, participants, staged: staged.into(), precommitted: false };
         write(cx, txn, Some(prepared), None, Values::new());
         if self.breaks(Mutant::VoteBeforeSync) {
             cx.send_at_once(coordinator, yes);
@@ -230,6 +231,12 @@ impl Participant {
     }
 }
 
-pub(super) fn write(cx: &mut Cx<'_, Node>, txn: Txn, open: Option<Open>, settled: Option<Settled>, values: Values) {
+pub(super) fn write(
+    cx: &mut Cx<'_, Node>,
+    txn: Txn,
+    open: Option<Open>,
+    settled: Option<Settled>,
+    values: Values,
+) {
     cx.write(Write::Record { txn, open, settled, values });
 }

@@ -52,7 +52,9 @@ impl Participant {
         if let Some(decision) = cx.disk().decision(txn) {
             return cx.send(from, told(txn, decision));
         }
-        let Some(doubt) = self.doubts.get_mut(&txn) else { return cx.note("pre-commit of a stranger", txn.number()) };
+        let Some(doubt) = self.doubts.get_mut(&txn) else {
+            return cx.note("pre-commit of a stranger", txn.number());
+        };
         doubt.stage = Stage::Waiting; // somebody is at work
         cx.disarm(Timer::Round(txn));
         note_precommit(cx, txn);
@@ -157,7 +159,9 @@ impl Participant {
     }
 
     pub(super) fn on_pre_ack(&mut self, cx: &mut Cx<'_, Node>, from: NodeId, txn: Txn) {
-        let Some(Doubt { stage: Stage::Precommitting(waiting), .. }) = self.doubts.get_mut(&txn) else { return };
+        let Some(Doubt { stage: Stage::Precommitting(waiting), .. }) = self.doubts.get_mut(&txn) else {
+            return;
+        };
         waiting.remove(&from);
         if waiting.is_empty() {
             self.end(cx, txn, Decision::Commit);

@@ -78,7 +78,8 @@ fn check_decisions<P: Protocol<Disk = Ledger>>(view: &View<'_, P>, txn: Txn, rep
     }
     let Some((decider, participants)) = committed else { return };
     if let Some(aborted) = aborted {
-        let detail = format!("node {} has committed {}, node {} has aborted it", decider.0, show(txn), aborted.0);
+        let detail =
+            format!("node {} has committed {}, node {} has aborted it", decider.0, show(txn), aborted.0);
         report.push(broken("Agreement", detail));
     }
     // Nodes may know of others' part in it by their own records only.
@@ -93,11 +94,13 @@ fn check_decisions<P: Protocol<Disk = Ledger>>(view: &View<'_, P>, txn: Txn, rep
     let ready = |ledger: &Ledger| {
         ledger.staged(txn).is_some() || ledger.decision(txn).is_some() // an abort is a matter of agreement
     };
-    let unready = lists.into_iter().flat_map(|it| it.iter()).find(|id| {
-        (view.get)(**id).is_none_or(|node| !ready(node.disk))
-    });
+    let unready = lists
+        .into_iter()
+        .flat_map(|it| it.iter())
+        .find(|id| (view.get)(**id).is_none_or(|node| !ready(node.disk)));
     if let Some(unready) = unready {
-        let detail = format!("node {} has committed {}, node {} has no vote", decider.0, show(txn), unready.0);
+        let detail =
+            format!("node {} has committed {}, node {} has no vote", decider.0, show(txn), unready.0);
         report.push(broken("CommitValid", detail));
     }
 }

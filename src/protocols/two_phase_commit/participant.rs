@@ -162,7 +162,8 @@ impl Participant {
             self.locks.release(txn, &staged.keys);
         }
         let yes = Msg::Vote { txn, yes: true, answers: staged.answers.clone() };
-        let prepared = Open::Prepared { coordinator, participants, staged: staged.into(), precommitted: false };
+        let prepared =
+            Open::Prepared { coordinator, participants, staged: staged.into(), precommitted: false };
         write(cx, txn, Some(prepared), None, Values::new());
         if self.breaks(Mutant::VoteBeforeSync) {
             cx.send_at_once(coordinator, yes);
@@ -184,7 +185,8 @@ impl Participant {
     }
 
     fn on_commit(&mut self, cx: &mut Cx<'_, Node>, from: NodeId, txn: Txn) {
-        let Some(Open::Prepared { coordinator, participants, staged, .. }) = cx.disk().open.get(&txn).cloned()
+        let Some(Open::Prepared { coordinator, participants, staged, .. }) =
+            cx.disk().open.get(&txn).cloned()
         else {
             return match cx.disk().decision(txn) {
                 Some(_) => self.acknowledge(cx, from, txn, Decision::Commit), // told before

@@ -35,7 +35,8 @@ impl Coordinator {
                 fresh.push((txn, body));
             }
         }
-        let footprints: Vec<Footprint> = fresh.iter().map(|(_, body)| self.footprint(cx.disk(), body)).collect();
+        let footprints: Vec<Footprint> =
+            fresh.iter().map(|(_, body)| self.footprint(cx.disk(), body)).collect();
         let verdict = validate(&footprints, policy);
         for at in verdict.aborted {
             Self::finish(cx, fresh[at].0, Err(Reason::Cycle), vec![]);

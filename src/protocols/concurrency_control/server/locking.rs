@@ -26,7 +26,13 @@ impl Server {
     }
 
     /// Whether a transaction may commit here: it still has every lock that it was given.
-    pub(super) fn vote_locked(&mut self, cx: &Cx<'_, Node>, txn: TxnId, share: &Share, prepared: bool) -> End {
+    pub(super) fn vote_locked(
+        &mut self,
+        cx: &Cx<'_, Node>,
+        txn: TxnId,
+        share: &Share,
+        prepared: bool,
+    ) -> End {
         if self.config.breaks(Mutant::IgnoreWound) {
             return Ok(());
         }
@@ -113,7 +119,8 @@ impl Server {
         ends.dedup();
         let locks = ends.into_iter().map(|it| (it, self.table.count(it) as u32)).collect();
         let epoch = cx.disk().incarnation;
-        let count = if self.reported.number.0 == epoch { self.reported.number.1 + u32::from(changed) } else { 1 };
+        let count =
+            if self.reported.number.0 == epoch { self.reported.number.1 + u32::from(changed) } else { 1 };
         self.reported = Arc::new(Report { number: (epoch, count), pairs, locks });
         cx.send(self.config.coordinator, Msg::Waits { report: self.reported.clone() });
     }

@@ -203,10 +203,19 @@ impl Server {
         }
     }
 
-    fn install(&mut self, cx: &mut Cx<'_, Node>, from: NodeId, serial: Serial, items: &[(Arc<str>, Arc<Item>)]) {
+    fn install(
+        &mut self,
+        cx: &mut Cx<'_, Node>,
+        from: NodeId,
+        serial: Serial,
+        items: &[(Arc<str>, Arc<Item>)],
+    ) {
         let newer = |(key, item): &&(Arc<str>, Arc<Item>)| item.version > cx.disk().item(key).version;
-        let writes: Vec<Write> =
-            items.iter().filter(newer).map(|(key, item)| Write::Item(key.clone(), Some(item.clone()))).collect();
+        let writes: Vec<Write> = items
+            .iter()
+            .filter(newer)
+            .map(|(key, item)| Write::Item(key.clone(), Some(item.clone())))
+            .collect();
         if !writes.is_empty() {
             cx.write(Write::All(writes));
         }

@@ -29,7 +29,8 @@ impl Server {
         for (key, _) in &share.writes {
             let read_later = disk.read_at.get(key).is_some_and(|it| *it > serial);
             // One that comes after, and has read what this would have written.
-            let pending = others().any(|it| it.serial > serial && it.share.reads.iter().any(|(read, _)| read == key));
+            let pending =
+                others().any(|it| it.serial > serial && it.share.reads.iter().any(|(read, _)| read == key));
             let readers = (read_later || pending) && !self.config.breaks(Mutant::SkipReaders);
             if readers || disk.item(key).version > serial {
                 return Err(Reason::Timestamp);

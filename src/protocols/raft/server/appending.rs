@@ -73,10 +73,15 @@ impl Server {
         let (hint_index, hint_term) = (0, 0);
         let reply =
             Msg::AppendEntriesReply { term, success: true, index: last_new, hint_index, hint_term, round };
-        if self.breaks(Mutant::AckBeforeSync) { cx.send_at_once(from, reply) } else { cx.send(from, reply) }
+        if self.breaks(Mutant::AckBeforeSync) {
+            cx.send_at_once(from, reply)
+        } else {
+            cx.send(from, reply)
+        }
 
         // Only what this message has proved to be the leader's: the rest of the log may be anything.
-        let proved = if self.breaks(Mutant::CommitBeyondMatch) { cx.disk().log.last_index() } else { last_new };
+        let proved =
+            if self.breaks(Mutant::CommitBeyondMatch) { cx.disk().log.last_index() } else { last_new };
         let commit = leader_commit.min(proved);
         if commit > self.commit {
             self.commit = commit;

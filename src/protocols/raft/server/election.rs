@@ -28,10 +28,13 @@ impl Server {
         let (me, log) = (cx.id, &cx.disk().log);
         let (last_log_index, last_log_term) = (log.last_index(), log.last_term());
         for voter in self.deciding().iter().filter(|voter| *voter != me) {
-            cx.send(voter, match why {
-                Why::Silence => Msg::RequestVote { term, last_log_index, last_log_term },
-                Why::Leader => Msg::RequestVoteNow { term, last_log_index, last_log_term },
-            });
+            cx.send(
+                voter,
+                match why {
+                    Why::Silence => Msg::RequestVote { term, last_log_index, last_log_term },
+                    Why::Leader => Msg::RequestVoteNow { term, last_log_index, last_log_term },
+                },
+            );
         }
         // Its own vote is a vote like any other: it counts when it is on disk.
         if cx.durable() {
@@ -128,7 +131,11 @@ impl Server {
     /// Up to where a candidate's log must go to have this server's vote: what it cannot read any more may have been
     /// committed with its help, so it counts like the rest.
     pub(super) fn vouched(&self, disk: &Disk) -> (u64, u64) {
-        if self.breaks(Mutant::VoteWithHole) { (disk.log.last_term(), disk.log.last_index()) } else { disk.last() }
+        if self.breaks(Mutant::VoteWithHole) {
+            (disk.log.last_term(), disk.log.last_index())
+        } else {
+            disk.last()
+        }
     }
 
     /// Whether it could vote for itself.

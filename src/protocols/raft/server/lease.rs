@@ -35,7 +35,8 @@ impl Server {
         let Some(length) = self.lease_length() else { return };
         let Role::Leader(leader) = &self.role else { return };
         let (me, begun) = (cx.id, leader.round);
-        let confirmed = self.decided(leader, |peer| u64::from(if peer.id == me { begun } else { peer.round }));
+        let confirmed =
+            self.decided(leader, |peer| u64::from(if peer.id == me { begun } else { peer.round }));
         let Some(leader) = self.leader_mut() else { return };
         while let Some((round, at)) = leader.lease.begun.front().copied() {
             if u64::from(round) > confirmed {

@@ -20,7 +20,11 @@ use crate::protocols::raft::quorum::Tally;
 impl Server {
     /// The election timer has gone off.
     pub(super) fn time_out(&mut self, cx: &mut Cx<'_, Node>) {
-        if self.config.prevote && self.is_whole(cx.disk()) { self.canvass(cx) } else { self.campaign(cx, Why::Silence) }
+        if self.config.prevote && self.is_whole(cx.disk()) {
+            self.canvass(cx)
+        } else {
+            self.campaign(cx, Why::Silence)
+        }
     }
 
     /// Asks everybody whether it would win a new term.
@@ -62,7 +66,13 @@ impl Server {
         cx.send(from, Msg::PreVoteReply { term, asked, granted });
     }
 
-    pub(super) fn on_pre_vote_reply(&mut self, cx: &mut Cx<'_, Node>, from: NodeId, asked: u64, granted: bool) {
+    pub(super) fn on_pre_vote_reply(
+        &mut self,
+        cx: &mut Cx<'_, Node>,
+        from: NodeId,
+        asked: u64,
+        granted: bool,
+    ) {
         let current = cx.disk().term;
         let stale = self.role != Role::PreCandidate || current.checked_add(1) != Some(asked);
         if stale || !self.deciding().contains(from) {

@@ -60,9 +60,8 @@ enum Stage {
 impl Server {
     /// The configuration that holds, if the log has one; otherwise it is that of `config`.
     fn adopted(&self) -> Option<&Adopted> {
-        let held = |it: &&Adopted| {
-            self.config.conf_effective == ConfEffective::Append || it.index <= self.applied
-        };
+        let held =
+            |it: &&Adopted| self.config.conf_effective == ConfEffective::Append || it.index <= self.applied;
         self.members.iter().rev().find(held)
     }
 
@@ -164,8 +163,10 @@ impl Server {
     /// Everybody to whom a leader sends the log: members, newcomers that are to be, and those who leave.
     pub(super) fn audience(&self) -> Vec<NodeId> {
         let mut all: Vec<NodeId> = self.deciding().iter().chain(self.learners().iter().copied()).collect();
-        if let Role::Leader(Leader { change: Some(Change { stage: Stage::CatchingUp { newcomers, .. }, .. }), .. }) =
-            &self.role
+        if let Role::Leader(Leader {
+            change: Some(Change { stage: Stage::CatchingUp { newcomers, .. }, .. }),
+            ..
+        }) = &self.role
         {
             all.extend(newcomers.iter());
         }
@@ -257,7 +258,8 @@ impl Server {
             Some("leadership is being handed over")
         } else if (open || leader.change.is_some()) && !self.breaks(Mutant::SecondChange) {
             Some("a change of the configuration is under way")
-        } else if disk.log.term_at(self.commit) != Some(disk.term) && !self.breaks(Mutant::ChangeBeforeCommit) {
+        } else if disk.log.term_at(self.commit) != Some(disk.term) && !self.breaks(Mutant::ChangeBeforeCommit)
+        {
             Some("nothing of this term is committed yet")
         } else {
             None
@@ -292,7 +294,9 @@ impl Server {
     pub(super) fn catch_up(&mut self, cx: &mut Cx<'_, Node>) {
         let (most, min) = (self.config.catch_up_rounds, self.config.election_timeout.min);
         let last = cx.disk().log.last_index();
-        let Role::Leader(Leader { peers, change: Some(Change { op, stage }), .. }) = &mut self.role else { return };
+        let Role::Leader(Leader { peers, change: Some(Change { op, stage }), .. }) = &mut self.role else {
+            return;
+        };
         let Stage::CatchingUp { next, newcomers, goal, round, slow, .. } = stage else { return };
         let has = |id: &NodeId| peers.iter().any(|peer| peer.id == *id && peer.match_index >= *goal);
         if !newcomers.iter().all(has) {
@@ -315,7 +319,9 @@ impl Server {
     /// A round has taken an election timeout. That is no reason to give up, as long as newcomers come further.
     pub(super) fn catch_up_timeout(&mut self, cx: &mut Cx<'_, Node>) {
         let (most, min) = (self.config.catch_up_rounds, self.config.election_timeout.min);
-        let Role::Leader(Leader { peers, change: Some(Change { stage, .. }), .. }) = &mut self.role else { return };
+        let Role::Leader(Leader { peers, change: Some(Change { stage, .. }), .. }) = &mut self.role else {
+            return;
+        };
         let Stage::CatchingUp { newcomers, idle, reached, slow, .. } = stage else { return };
         let now = peers.iter().filter(|peer| newcomers.contains(&peer.id)).map(Peer::reached).sum();
         *idle = if now > *reached { 0 } else { *idle + 1 };
@@ -334,7 +340,10 @@ impl Server {
     fn abort_change(&mut self, cx: &mut Cx<'_, Node>) {
         if let Some(op) = self.end_catching_up(cx) {
             cx.note("change given up", u64::from(self.config.catch_up_rounds));
-            cx.reply_at_once(op, Reply::Refused { reason: "the new servers did not catch up in time".into() });
+            cx.reply_at_once(
+                op,
+                Reply::Refused { reason: "the new servers did not catch up in time".into() },
+            );
         }
         self.review_peers(cx);
     }
@@ -374,7 +383,8 @@ impl Server {
         }
         let Some(leader) = self.leader_mut() else { return };
         if membership.is_joint() {
-            let entered = |it: &&mut Option<Change>| matches!(&**it, Some(Change { stage: Stage::Entered { .. }, .. }));
+            let entered =
+                |it: &&mut Option<Change>| matches!(&**it, Some(Change { stage: Stage::Entered { .. }, .. }));
             let op = Some(&mut leader.change).filter(entered).and_then(Option::take).map(|it| it.op);
             if membership.auto_leave
                 && let Ok(next) = membership.leave_joint()

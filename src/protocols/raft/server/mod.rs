@@ -10,21 +10,21 @@ mod members;
 mod proposals;
 mod reads;
 mod replication;
-mod transfer;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use super::Node;
 use super::config::{Config, Mutant};
 use super::disk::{Disk, Write};
 use super::log::{Entry, Session};
 use super::message::{Call, Msg, Reply, Timer};
 use super::progress::Peer;
 use super::replica::Replica;
-use super::Node;
 use crate::machines::membership::quorum::Voters;
 use crate::sim::{Cx, NodeId, OpId, Reading, Span, Status};
 pub use forwarding::Forwarded;

@@ -26,11 +26,14 @@ impl Server {
         // The answer goes to whoever has sent this; the name in the session is what makes it the same.
         let asker = Asker::Session(Session { client: from, ..*session });
         let memory = self.memory();
-        if self.is_leader() && memory != Memory::Off && !matches!(*command, Command::Register { .. })
-            && let Some(answer) = self.replica.recall(session, memory) {
-                cx.note("answered from memory", session.seq);
-                return self.answer(cx, asker, (self.applied, cx.disk().term), answer);
-            }
+        if self.is_leader()
+            && memory != Memory::Off
+            && !matches!(*command, Command::Register { .. })
+            && let Some(answer) = self.replica.recall(session, memory)
+        {
+            cx.note("answered from memory", session.seq);
+            return self.answer(cx, asker, (self.applied, cx.disk().term), answer);
+        }
         self.admit(cx, asker, [command].into_iter());
     }
 

@@ -80,7 +80,8 @@ impl Server {
     pub(super) fn serve_confirmed_reads(&mut self, cx: &mut Cx<'_, Node>) {
         let Role::Leader(leader) = &self.role else { return };
         let (me, begun) = (cx.id, leader.round);
-        let confirmed = self.decided(leader, |peer| u64::from(if peer.id == me { begun } else { peer.round }));
+        let confirmed =
+            self.decided(leader, |peer| u64::from(if peer.id == me { begun } else { peer.round }));
         let Some(leader) = self.leader_mut() else { return };
         let waiting = &mut leader.reads.waiting;
         let ready = waiting.partition_point(|(round, _)| u64::from(*round) <= confirmed);

@@ -105,7 +105,9 @@ impl Server {
     }
 
     pub(super) fn on_append_entries_reply(&mut self, cx: &mut Cx<'_, Node>, from: NodeId, msg: Msg) {
-        let Msg::AppendEntriesReply { term, success, index, hint_index, hint_term, round } = msg else { return };
+        let Msg::AppendEntriesReply { term, success, index, hint_index, hint_term, round } = msg else {
+            return;
+        };
         let disk = cx.disk();
         let (current, last) = (disk.term, disk.log.last_index());
         if term != current || index > last {

@@ -65,7 +65,8 @@ impl Bench {
     /// What the subject sends when it is asked something.
     fn call(&mut self, call: Call) -> Vec<(NodeId, Msg)> {
         self.world.call(SUBJECT, call).unwrap();
-        let asked = self.world.pending().iter().find(|it| matches!(it.kind, PendingKind::Call(_))).unwrap().id;
+        let asked =
+            self.world.pending().iter().find(|it| matches!(it.kind, PendingKind::Call(_))).unwrap().id;
         self.world.deliver(asked).unwrap();
         self.drain()
     }
@@ -159,11 +160,20 @@ fn an_election_in_one_round_makes_leader_follower_or_candidate() {
 /// Scenario E4.
 #[test]
 fn a_server_votes_once_a_term() {
-    for (voted_for, candidate, want) in
-        [(None, 1, true), (None, 2, true), (Some(1), 1, true), (Some(2), 2, true), (Some(1), 2, false), (Some(2), 1, false)]
-    {
+    for (voted_for, candidate, want) in [
+        (None, 1, true),
+        (None, 2, true),
+        (Some(1), 1, true),
+        (Some(2), 2, true),
+        (Some(1), 2, false),
+        (Some(2), 1, false),
+    ] {
         let mut it = Bench::of(3).past(&[], 1, voted_for, 0);
-        assert_eq!(granted(&it.send(NodeId(candidate), request_vote(1, (0, 0)))), want, "{voted_for:?} {candidate}");
+        assert_eq!(
+            granted(&it.send(NodeId(candidate), request_vote(1, (0, 0)))),
+            want,
+            "{voted_for:?} {candidate}"
+        );
     }
 }
 
@@ -224,7 +234,9 @@ fn an_earlier_term_is_answered_with_the_present_one_and_changes_nothing() {
             match (&sent[..], msg) {
                 ([], Msg::RequestVoteReply { .. } | Msg::AppendEntriesReply { .. }) => {}
                 ([(_, Msg::RequestVoteReply { term, vote_granted: false })], _) => assert_eq!(*term, current),
-                ([(_, Msg::AppendEntriesReply { term, success: false, .. })], _) => assert_eq!(*term, current),
+                ([(_, Msg::AppendEntriesReply { term, success: false, .. })], _) => {
+                    assert_eq!(*term, current)
+                }
                 other => panic!("{role}: {other:?}"),
             }
         }
@@ -242,7 +254,11 @@ fn a_later_term_makes_a_follower_without_vote_or_leader() {
     for msg in later {
         for role in ["candidate", "leader"] {
             let mut it = Bench::of(3).past(&[1], 1, None, 0);
-            if role == "candidate" { drop(it.campaign()) } else { drop(it.elect()) }
+            if role == "candidate" {
+                drop(it.campaign())
+            } else {
+                drop(it.elect())
+            }
             it.send(LEADER, msg.clone());
             assert_eq!((it.role(), it.disk().term, it.disk().voted_for), ("follower", 9, None), "{msg:?}");
             assert_eq!(it.server().leader, None);
@@ -268,16 +284,13 @@ fn a_vote_counts_once_for_each_voter() {
 /// Scenario L3.
 #[test]
 fn follower_accepts_after_what_it_has_and_hints_where_logs_may_agree() {
-    for (prev, want) in [
-        ((0, 0), Ok(0)),
-        ((1, 1), Ok(1)),
-        ((2, 2), Ok(2)),
-        ((1, 2), Err((1, 1))),
-        ((3, 3), Err((2, 2))),
-    ] {
+    for (prev, want) in
+        [((0, 0), Ok(0)), ((1, 1), Ok(1)), ((2, 2), Ok(2)), ((1, 2), Err((1, 1))), ((3, 3), Err((2, 2)))]
+    {
         let mut it = Bench::of(3).past(&[1, 2], 2, None, 1);
         let sent = it.send(LEADER, append(2, prev, &[], 1));
-        let [(LEADER, Msg::AppendEntriesReply { success, index, hint_index, hint_term, .. })] = sent[..] else {
+        let [(LEADER, Msg::AppendEntriesReply { success, index, hint_index, hint_term, .. })] = sent[..]
+        else {
             panic!("{sent:?}")
         };
         assert_eq!(if success { Ok(index) } else { Err((hint_index, hint_term)) }, want, "{prev:?}");
@@ -361,12 +374,16 @@ fn a_silent_follower_gets_no_more_than_its_window() {
     assert_eq!((to(LEADER), to(NodeId(2))), (3, 3));
     it.world.fire(SUBJECT, &Timer::Heartbeat).unwrap();
     let beats = it.drain();
-    assert!(matches!(&beats[..], [(_, Msg::AppendEntries { entries, prev_log_index: 4, .. }), _] if entries.is_empty()));
+    assert!(
+        matches!(&beats[..], [(_, Msg::AppendEntries { entries, prev_log_index: 4, .. }), _] if entries.is_empty())
+    );
     // It has lost two of three: it knows entry 2 and refuses what presumes 4.
     let refusal =
         Msg::AppendEntriesReply { term: 1, success: false, index: 4, hint_index: 2, hint_term: 1, round: 0 };
     let resumed = it.send(LEADER, refusal);
-    let [(LEADER, Msg::AppendEntries { prev_log_index: 2, entries, .. })] = &resumed[..] else { panic!("{resumed:?}") };
+    let [(LEADER, Msg::AppendEntries { prev_log_index: 2, entries, .. })] = &resumed[..] else {
+        panic!("{resumed:?}")
+    };
     assert_eq!(entries.len(), 5, "everything it lacks, in one message");
 }
 
@@ -517,7 +534,9 @@ fn follower_takes_only_what_its_snapshot_lacks() {
         let mut it = Bench::of(3);
         it.send(LEADER, piece(1, &snapshot(3, 1, 7), 0..ALL));
         let sent = it.send(LEADER, append(1, prev, terms, 9));
-        let [(LEADER, Msg::AppendEntriesReply { success: true, index, .. })] = sent[..] else { panic!("{sent:?}") };
+        let [(LEADER, Msg::AppendEntriesReply { success: true, index, .. })] = sent[..] else {
+            panic!("{sent:?}")
+        };
         assert_eq!((index, it.server().commit), (has, has), "{prev:?} {terms:?}");
         assert_eq!(it.terms(), want);
     }

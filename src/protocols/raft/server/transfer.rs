@@ -64,10 +64,13 @@ impl Server {
         let Some(Transfer { to, op, .. }) = self.transfer.take() else { return };
         cx.disarm(Timer::Transfer);
         let (index, term) = (cx.disk().log.last_index(), cx.disk().term);
-        cx.reply_at_once(op, match leader == to {
-            true => Reply::Done { index, term, answer: Answer::Done },
-            false => Reply::Refused { reason: "another was elected".into() },
-        });
+        cx.reply_at_once(
+            op,
+            match leader == to {
+                true => Reply::Done { index, term, answer: Answer::Done },
+                false => Reply::Refused { reason: "another was elected".into() },
+            },
+        );
     }
 
     /// Nothing has come of it.
