@@ -75,10 +75,9 @@ impl Behavior for PyMachine {
 
     fn copy(&self) -> Arc<dyn Behavior> {
         let copy = kept(|py| Self::new(py, self.class.clone(), Some(self.encode(py)?.bytes())));
-        Arc::new(copy.unwrap_or_else(|| Python::attach(|py| Self {
-            object: self.object.clone_ref(py),
-            class: self.class.clone(),
-        })))
+        Arc::new(copy.unwrap_or_else(|| {
+            Python::attach(|py| Self { object: self.object.clone_ref(py), class: self.class.clone() })
+        }))
     }
 }
 
@@ -100,8 +99,9 @@ fn kept<T>(body: impl FnOnce(Python<'_>) -> PyResult<T>) -> Option<T> {
 fn make(kind: &str, state: Option<&[u8]>) -> Option<Arc<dyn Behavior>> {
     kept(|py| {
         let class = plain::named(kind).ok_or_else(|| {
-            let problem =
-                format!("the state machine class {kind} is not known here: give it to load(..., nodes=[...])");
+            let problem = format!(
+                "the state machine class {kind} is not known here: give it to load(..., nodes=[...])"
+            );
             SerializationError::new_err(("", kind.to_owned(), "", problem))
         })?;
         PyMachine::new(py, class, state)

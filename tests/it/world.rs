@@ -558,8 +558,10 @@ fn the_trace_tells_who_caused_what() {
 #[test]
 fn trials_are_forks_and_do_not_depend_on_the_number_of_cores() {
     let (world, [a, b, _]) = world(Config::default());
-    let faults =
-        vec![(10 * MS, Fault::Crash { node: b, torn: false, corrupt: false }), (12 * MS, Fault::Recover { node: b })];
+    let faults = vec![
+        (10 * MS, Fault::Crash { node: b, torn: false, corrupt: false }),
+        (12 * MS, Fault::Recover { node: b }),
+    ];
     let plan = Plan { faults, messages: vec![(a, b, 1_900)], until_note: "up".into(), deadline: 100 * MS };
     let seeds: Vec<u64> = (0..500).collect();
     let rows = trials(&world, &seeds, &plan).unwrap();

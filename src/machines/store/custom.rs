@@ -174,7 +174,8 @@ mod tests {
         let bytes = postcard::to_stdvec(&it).unwrap();
         assert_eq!(postcard::from_bytes::<Custom>(&bytes).unwrap(), it);
         assert!(
-            postcard::from_bytes::<Custom>(&postcard::to_stdvec(&("sum", Bytes::from(&b"x"[..]))).unwrap()).is_err()
+            postcard::from_bytes::<Custom>(&postcard::to_stdvec(&("sum", Bytes::from(&b"x"[..]))).unwrap())
+                .is_err()
         );
         assert_eq!(it.query(&add(1)), Answer::Refused(Refusal::Unsupported));
         assert_eq!(it.apply(&Op::Read), Answer::Refused(Refusal::Unsupported));

@@ -269,7 +269,8 @@ fn commands_under_way_at_once_are_carried_out_once_each() {
         cluster.apply(Fault::Weather { from: None, to: None, weather });
         let ops: Vec<_> = (0..60).map(|value| cluster.execute(client, value)).collect();
         assert!(cluster.run_until(60 * SECOND, |it| ops.iter().all(|op| it.reply(*op).is_some())));
-        let order: Vec<_> = ops.iter().map(|op| cluster.world.op(*op).unwrap().answer.as_ref().unwrap().0).collect();
+        let order: Vec<_> =
+            ops.iter().map(|op| cluster.world.op(*op).unwrap().answer.as_ref().unwrap().0).collect();
         assert!(!order.is_sorted(), "they do not wait for each other");
         cluster.calm();
         cluster.converges();

@@ -1,6 +1,8 @@
 //! Snapshots in place of the beginning of a log, and how they come to those who lack it.
 use distlab::machines::store::Answer;
-use distlab::protocols::raft::{Command, Compaction, Entry, Memory, Msg, Progress, ReadMode, Session, Snapshot};
+use distlab::protocols::raft::{
+    Command, Compaction, Entry, Memory, Msg, Progress, ReadMode, Session, Snapshot,
+};
 use distlab::sim::{DiskModel, Distribution, Weather};
 
 use super::storm::{Storm, compaction};

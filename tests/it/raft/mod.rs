@@ -58,7 +58,10 @@ impl Cluster {
     /// Lets so much time pass.
     pub fn run(&mut self, time: Time) {
         let until = self.world.now() + time;
-        self.world.run_until(until).unwrap_or_else(|error| { eprintln!("{}", self.describe()); panic!("{error}") });
+        self.world.run_until(until).unwrap_or_else(|error| {
+            eprintln!("{}", self.describe());
+            panic!("{error}")
+        });
     }
 
     /// Lets time pass until `done`, for so long at most. Whether it was.

@@ -165,7 +165,12 @@ fn reads_in_storms_are_linearizable() {
 #[test]
 fn a_session_reads_anywhere_and_never_sees_less() {
     each_seed(100, |seed| {
-        let storm = Storm { read_mode: ReadMode::Session, extras: true, compaction: seed % 2 == 0, ..Storm::default() };
+        let storm = Storm {
+            read_mode: ReadMode::Session,
+            extras: true,
+            compaction: seed % 2 == 0,
+            ..Storm::default()
+        };
         storm.play(seed).unwrap_or_else(|error| panic!("{error}"));
     });
 }

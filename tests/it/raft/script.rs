@@ -27,8 +27,8 @@ use std::fmt::Write as _;
 use distlab::machines::membership::Membership;
 use distlab::machines::store::Op;
 use distlab::protocols::raft::{
-    Call, Command, Config, Disk, Entry, Msg, Node, Progress, ReadMode, Reply, Role, Server, Snapshot,
-    Timer, Way,
+    Call, Command, Config, Disk, Entry, Msg, Node, Progress, ReadMode, Reply, Role, Server, Snapshot, Timer,
+    Way,
 };
 use distlab::sim::{
     self, DiskModel, Distribution, Error, Fault, Invariants, NodeId, OpId, PendingKind, RowKind, Value, World,
@@ -171,9 +171,11 @@ impl Stage {
             }),
             "stabilize" => self.stabilize(words),
             "sync" => self.world().complete_write(words.node(1)),
-            "crash" => self
-                .world()
-                .apply(&Fault::Crash { node: words.node(1), torn: words.named.contains_key("torn"), corrupt: false }),
+            "crash" => self.world().apply(&Fault::Crash {
+                node: words.node(1),
+                torn: words.named.contains_key("torn"),
+                corrupt: false,
+            }),
             "recover" => {
                 self.world().apply(&Fault::Recover { node: words.node(1) })?;
                 self.show_notes();
@@ -245,7 +247,8 @@ impl Stage {
         let change = |node: &mut Node, disk: &mut Disk| {
             let Node::Server(server) = node else { return };
             if let Some((index, term)) = words.named.get("snapshot").and_then(|it| it.split_once(':')) {
-                let (last_included_index, last_included_term) = (index.parse().unwrap(), term.parse().unwrap());
+                let (last_included_index, last_included_term) =
+                    (index.parse().unwrap(), term.parse().unwrap());
                 let (replica, members) = (server.replica.clone(), None);
                 let it = Snapshot { last_included_index, last_included_term, members, replica };
                 disk.snapshot = Some(it.into());
@@ -364,7 +367,11 @@ impl Stage {
         };
         let terms: Vec<String> = disk.log.iter_from(1).map(|entry| entry.term.to_string()).collect();
         let first = disk.log.first_index();
-        let gone = disk.log.term_at(first - 1).filter(|_| first > 1).map(|term| format!("..{}:T{term} | ", first - 1));
+        let gone = disk
+            .log
+            .term_at(first - 1)
+            .filter(|_| first > 1)
+            .map(|term| format!("..{}:T{term} | ", first - 1));
         let log = gone.unwrap_or_default() + &terms.join(" ");
         let line = format!("n{} {role:9} T:{} V:{vote} C:{commit} log: {log}", id.0, disk.term);
         writeln!(self.output, "{}", line.trim_end()).unwrap();
@@ -380,8 +387,10 @@ impl Stage {
 
     fn show_log(&mut self, id: NodeId) {
         let log = &self.seen().node(id).disk().log;
-        let lines: Vec<_> =
-            (log.first_index()..).zip(log.iter_from(1)).map(|(index, entry)| show_entry(index, entry)).collect();
+        let lines: Vec<_> = (log.first_index()..)
+            .zip(log.iter_from(1))
+            .map(|(index, entry)| show_entry(index, entry))
+            .collect();
         lines.iter().for_each(|line| writeln!(self.output, "{line}").unwrap());
     }
 

@@ -55,7 +55,9 @@ impl Storm {
         for _ in 0..self.rounds {
             let fault = match strike(&cluster, &mut dice) {
                 // As long as one disk only is damaged, and each recovers before the next, a majority has everything.
-                Fault::Crash { node, torn, .. } if self.corrupt && cluster.servers.iter().all(|it| whole(&cluster, *it)) => {
+                Fault::Crash { node, torn, .. }
+                    if self.corrupt && cluster.servers.iter().all(|it| whole(&cluster, *it)) =>
+                {
                     Fault::Crash { node, torn, corrupt: true }
                 }
                 fault => fault,
@@ -89,8 +91,10 @@ impl Storm {
         let sync = [Distribution::Constant(0), Distribution::Uniform { min: 0, max: 4 * MS }];
         let disk = DiskModel { sync: sync[dice.below(2) as usize].clone(), fsync: self.fsync };
         let lots = if self.extras { dice.below(8) } else { 0 };
-        let mut cluster =
-            Cluster::with(self.servers, sim::Config { seed, disk, ..sim::Config::default() }, |id, config| {
+        let mut cluster = Cluster::with(
+            self.servers,
+            sim::Config { seed, disk, ..sim::Config::default() },
+            |id, config| {
                 (config.mutant, config.noop) = (self.mutant, self.noop);
                 config.max_entries = self.max_entries;
                 config.prevote =
@@ -106,7 +110,8 @@ impl Storm {
                     (config.leader_liveness, config.lease_drift_ppm) = (true, Some(600_000));
                     config.heartbeat = 10 * MS;
                 }
-            });
+            },
+        );
         for _ in 0..self.clients {
             cluster.client(|config| {
                 (config.read_mode, config.register) = (self.read_mode, self.session_limit.is_some());
@@ -242,7 +247,9 @@ fn judge_sessions(history: &History<Node>, list: &[Value]) -> Result<(), String>
     for (client, called_at, _, len) in &points {
         let before = points.iter().filter(|it| it.0 == *client && it.2 < *called_at).map(|it| it.3).max();
         if before.is_some_and(|before| *len < before) {
-            return Err(format!("client {client:?} saw {len} items at {called_at} ns, and {before:?} before"));
+            return Err(format!(
+                "client {client:?} saw {len} items at {called_at} ns, and {before:?} before"
+            ));
         }
     }
     Ok(())
