@@ -125,6 +125,9 @@ macro_rules! protocols {
                     _ => Status::new(),
                 }
             }
+            fn calls_out(&self) -> bool {
+                match self { $(Self::$Variant(node) => node.calls_out(),)* }
+            }
             fn time(&self, reading: Reading) -> Believed {
                 match self { $(Self::$Variant(node) => node.time(reading),)* }
             }

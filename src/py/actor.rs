@@ -168,6 +168,13 @@ impl Protocol for Actor {
             Self::Snapshot(node) => node.format(),
         }
     }
+    fn calls_out(&self) -> bool {
+        match self.core() {
+            Self::Theirs(_) => true,
+            Self::Ours(node) => node.calls_out(),
+            Self::Snapshot(_) => false, // the core is what is inside
+        }
+    }
     fn on_start(&mut self, cx: &mut Cx<'_, Self>) {
         match self {
             Self::Ours(node) => cx.lift(&OURS, |cx| node.on_start(cx)),

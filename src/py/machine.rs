@@ -13,7 +13,7 @@ use super::errors::class::{ParameterTypeError, SerializationError};
 use super::fault;
 use super::plain::{self, Class, Plain};
 use super::value::object;
-use crate::machines::store::custom::{Behavior, Origin};
+use crate::machines::store::custom::{Behavior, Made, Origin};
 use crate::sim::{Bytes, Value};
 
 /// An instance of a user's class.
@@ -96,7 +96,7 @@ fn kept<T>(body: impl FnOnce(Python<'_>) -> PyResult<T>) -> Option<T> {
     Python::attach(body).map_err(|error| fault::keep(None, error)).ok()
 }
 
-fn make(kind: &str, state: Option<&[u8]>) -> Option<Arc<dyn Behavior>> {
+fn make(kind: &str, state: Option<&[u8]>) -> Made {
     kept(|py| {
         let class = plain::named(kind).ok_or_else(|| {
             let problem = format!(

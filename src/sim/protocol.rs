@@ -165,6 +165,10 @@ pub trait Protocol: Data {
     fn status(&self, _disk: &Self::Disk) -> Status {
         Status::new()
     }
+    /// Whether its handlers call code from outside of the crate, which may raise an exception.
+    fn calls_out(&self) -> bool {
+        false
+    }
     /// What the node takes for the time when its hardware clock shows `reading`.
     fn time(&self, reading: Reading) -> Believed {
         Believed { time: reading, within: None }

@@ -22,12 +22,15 @@ pub trait Behavior: Send + Sync {
     fn copy(&self) -> Arc<dyn Behavior>;
 }
 
+/// A machine, if there is one.
+pub type Made = Option<Arc<dyn Behavior>>;
+
 /// Where such machines come from.
 #[derive(Clone, Copy)]
 pub struct Origin {
     /// A machine of a kind, in the state that these bytes are; without any, before its first command. `None`: nobody
     /// knows the kind, or the bytes are of no state.
-    pub make: fn(kind: &str, state: Option<&[u8]>) -> Option<Arc<dyn Behavior>>,
+    pub make: fn(kind: &str, state: Option<&[u8]>) -> Made,
 }
 
 static ORIGIN: OnceLock<Origin> = OnceLock::new();
@@ -41,7 +44,7 @@ pub fn come_from(origin: Origin) -> bool {
 #[derive(Clone)]
 pub struct Custom {
     kind: Arc<str>,
-    machine: Option<Arc<dyn Behavior>>,
+    machine: Made,
 }
 
 impl Custom {
@@ -154,7 +157,7 @@ mod tests {
         }
     }
 
-    fn make(kind: &str, state: Option<&[u8]>) -> Option<Arc<dyn Behavior>> {
+    fn make(kind: &str, state: Option<&[u8]>) -> Made {
         let sum = state.map_or(Some(0), |it| std::str::from_utf8(it).ok()?.parse().ok());
         (kind == "sum").then_some(Arc::new(Sum(sum?)))
     }

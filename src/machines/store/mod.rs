@@ -32,12 +32,12 @@ pub use queue::Queues;
 
 /// The machines, one line each.
 macro_rules! machines {
-    ($(#[doc = $doc:literal] $Variant:ident($inner:ty)),* $(,)?) => {
+    ($(#[doc = $doc:literal] $(#[$default:meta])? $Variant:ident($inner:ty)),* $(,)?) => {
         /// Which state machine a store runs.
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum MachineKind {
-            $(#[doc = $doc] $Variant,)*
+            $(#[doc = $doc] $(#[$default])? $Variant,)*
             /// One from outside, by its name.
             Custom(Arc<str>),
         }
@@ -86,6 +86,7 @@ macro_rules! machines {
 
 machines! {
     /// Keys and values.
+    #[default]
     Kv(Kv),
     /// One number.
     Counter(Counter),
@@ -95,12 +96,6 @@ machines! {
     Queue(Queues),
     /// Lists by name that only grow.
     List(Lists),
-}
-
-impl Default for MachineKind {
-    fn default() -> Self {
-        Self::Kv
-    }
 }
 
 impl Default for Machine {

@@ -72,7 +72,7 @@ mod snapshot;
 use serde::{Deserialize, Serialize};
 
 use crate::machines::membership::quorum;
-use crate::machines::store::Op;
+use crate::machines::store::{MachineKind, Op};
 use crate::sim::{Cx, NodeId, OpId, Operation, Outcome, Protocol, Request, Status};
 
 pub use client::Client;
@@ -137,6 +137,9 @@ impl Protocol for Node {
             Self::Server(server) => server.status(disk),
             Self::Client(client) => client.status(),
         }
+    }
+    fn calls_out(&self) -> bool {
+        matches!(self, Self::Server(server) if matches!(server.config.machine, MachineKind::Custom(_)))
     }
     fn compose(&self, request: &Request) -> Option<Call> {
         match self {

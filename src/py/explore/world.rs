@@ -148,12 +148,12 @@ pub fn explore<'py>(
     let mut settings: Settings = from_python(settings, None, "settings")?;
     let inner = world.inner()?;
     let setup = read(&inner, setup)?;
-    if inner.theirs && !setup.symmetry.is_empty() {
+    if inner.calls_out && !setup.symmetry.is_empty() {
         // Names in them are plain strings, which renaming does not find: states that differ would count as one.
         let why = "symmetry: nodes written in Python may know others by name; explore without it";
         return Err(UnexplorableError::new_err(why));
     }
-    let lock = if inner.theirs || !claims.is_empty() { Lock::Kept } else { Lock::Released };
+    let lock = if inner.calls_out || !claims.is_empty() { Lock::Kept } else { Lock::Released };
     if lock == Lock::Kept {
         settings.threads = 1; // whoever calls Python does so from here
     }

@@ -36,7 +36,7 @@ impl Inner {
         }
         let mut ids = Vec::with_capacity(actors.len());
         for (name, actor) in actors {
-            self.theirs |= matches!(actor, Actor::Theirs(_));
+            self.calls_out |= actor.calls_out();
             let name = name.to_str()?;
             ids.push(self.enter(py, |world| world.spawn(name, actor))?.0);
         }
@@ -85,7 +85,7 @@ impl Inner {
         faults: &[(Time, Object<'_>)],
         messages: &[(Object<'_>, Object<'_>, Object<'_>)],
     ) -> PyResult<Plan<Actor>> {
-        if self.theirs {
+        if self.calls_out {
             let why = "trials run on all cores at once, and nodes written in Python cannot: use sweep";
             return Err(HandlerError::new_err(why));
         }

@@ -33,8 +33,8 @@ struct Gauge {
 pub struct Inner {
     pub world: World<Actor>,
     pub scene: Scene,
-    /// Whether there are nodes written in Python: they need the interpreter at every step.
-    pub theirs: bool,
+    /// Whether there is something written in Python, nodes or state machines: they need the interpreter at every step.
+    pub calls_out: bool,
     /// What the engine said when it panicked.
     halted: Option<String>,
 }
@@ -46,9 +46,11 @@ const SLICE_NS: u128 = 10_000_000;
 pub type Slice = Result<bool, Error>;
 
 impl Engine {
-    pub fn new(world: World<Actor>, scene: Scene, theirs: bool) -> Self {
-        let engine =
-            Self { inner: Mutex::new(Inner { world, scene, theirs, halted: None }), gauge: Gauge::default() };
+    pub fn new(world: World<Actor>, scene: Scene, calls_out: bool) -> Self {
+        let engine = Self {
+            inner: Mutex::new(Inner { world, scene, calls_out, halted: None }),
+            gauge: Gauge::default(),
+        };
         engine.gauge.show(&engine.inner.lock().world);
         engine
     }
@@ -105,7 +107,7 @@ impl Engine {
     ) -> PyResult<()> {
         self.gauge.cancelled.store(false, Ordering::Relaxed);
         let mut inner = self.open()?;
-        let deferred = if inner.theirs { Deferred::begin(py)? } else { Deferred::not() };
+        let deferred = if inner.calls_out { Deferred::begin(py)? } else { Deferred::not() };
         let ran = self.slices(py, &mut inner, &deferred, slice, between);
         drop(inner);
         deferred.finish(py).and(ran)
@@ -121,7 +123,7 @@ impl Engine {
     ) -> PyResult<()> {
         let (mut most, mut started) = (256, None);
         loop {
-            let more = if inner.theirs {
+            let more = if inner.calls_out {
                 inner.enter(py, |world| slice(world, most))
             } else {
                 py.detach(|| inner.guarded(|world| slice(world, most))).map_err(|stop| stop.raise(py, inner))
@@ -146,7 +148,7 @@ impl Engine {
     pub fn run_while(&self, goes_on: &Bound<'_, PyAny>, deadline: Option<Time>) -> PyResult<bool> {
         self.gauge.cancelled.store(false, Ordering::Relaxed);
         let py = goes_on.py();
-        let deferred = if self.open()?.theirs { Deferred::begin(py)? } else { Deferred::not() };
+        let deferred = if self.open()?.calls_out { Deferred::begin(py)? } else { Deferred::not() };
         let ran = self.events_while(goes_on, deadline, &deferred);
         deferred.finish(py).and(ran)
     }

@@ -371,7 +371,7 @@ impl PyWorld {
         if let Some(seed) = seed {
             world.reseed(seed);
         }
-        Ok(Self(Engine::new(world, inner.scene.copy(py)?, inner.theirs)))
+        Ok(Self(Engine::new(world, inner.scene.copy(py)?, inner.calls_out)))
     }
 
     #[pyo3(signature = (setup, claims, settings, progress = None))]
@@ -440,7 +440,7 @@ impl PyWorld {
     fn restore(&self, initiator: &Object<'_>, number: u64) -> PyResult<Self> {
         let inner = self.0.open()?;
         let world = snapshot::restored(initiator.py(), &inner, initiator, number)?;
-        Ok(Self(Engine::new(world, inner.scene.copy(initiator.py())?, inner.theirs)))
+        Ok(Self(Engine::new(world, inner.scene.copy(initiator.py())?, inner.calls_out)))
     }
 
     fn save<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
@@ -454,8 +454,8 @@ impl PyWorld {
         let world = save::load(saved)?;
         let mut scene = Scene::new(py)?;
         world.nodes().iter().for_each(|node| scene.names.push(py, node.name()));
-        let theirs = world.nodes().iter().any(|node| matches!(node.spawned().core(), Actor::Theirs(_)));
-        Ok(Self(Engine::new(world, scene, theirs)))
+        let calls_out = world.nodes().iter().any(|node| node.spawned().calls_out());
+        Ok(Self(Engine::new(world, scene, calls_out)))
     }
 
     fn __repr__(&self) -> String {
