@@ -12,7 +12,7 @@ use crate::py::errors::{bad_type, bad_value};
 use crate::py::node::PyNode;
 use crate::py::plain::Plain;
 use crate::py::shown;
-use crate::sim::{Input, NodeId, Op, Outcome, Pending, PendingKind, Plan, Time, Whole, label};
+use crate::sim::{Input, NodeId, Op, Outcome, Pending, PendingKind, Plan, Protocol, Time, Whole, label};
 
 type Object<'py> = Bound<'py, PyAny>;
 
