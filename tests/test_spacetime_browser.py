@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import distlab as dl
-from distlab.widgets._spacetime import source
+from distlab.widgets._picture import source
 
 sys.path.insert(0, str(Path(__file__).parent))
 from spacetime_traces import many, raft
@@ -365,7 +365,7 @@ def test_a_model_can_change_data_and_choice_and_hears_of_clicks(browser, trace):
     context = browser.new_context(viewport={"width": 900, "height": 500})
     driven = Driven(context.new_page())
     driven.page.set_content('<div id="picture"></div>')
-    driven.page.add_script_tag(content=source() + "\nglobalThis.render = render;", type="module")
+    driven.page.add_script_tag(content=source("spacetime.js") + "\nglobalThis.render = render;", type="module")
     driven.page.wait_for_function("typeof globalThis.render === 'function'")
     first, second = dl.spacetime(trace).payload, dl.spacetime(many(10)).payload
     driven.page.evaluate(
