@@ -2,8 +2,6 @@
 
 import json
 import re
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,30 +16,15 @@ from distlab.widgets import _encode
 from distlab.widgets._picture import source
 
 sys.path.insert(0, str(Path(__file__).parent))
+import pictures
+from pictures import needs_node
 from spacetime_traces import commit, many, raft
-
-NODE = shutil.which("node")
-needs_node = pytest.mark.skipif(NODE is None, reason="there is no Node.js here")
-
 
 # -- the module in Node.js ------------------------------------------------------------------------------------------
 
 
 def in_node(tmp_path, script, **values):
-    """What an expression gives in Node.js, with the module as ``m``, and the values given as ``v``."""
-    module = tmp_path / "spacetime.mjs"
-    module.write_text(source("spacetime.js"), encoding="utf-8")
-    (tmp_path / "values.json").write_text(json.dumps(values), encoding="utf-8")
-    code = f"""
-import {{ readFileSync }} from "node:fs";
-const m = await import({json.dumps(module.as_uri())});
-const v = JSON.parse(readFileSync({json.dumps(str(tmp_path / "values.json"))}, "utf8"));
-const run = async () => {{ {script} }};
-process.stdout.write(JSON.stringify(await run(), (_, it) => ArrayBuffer.isView(it) ? Array.from(it) : it));
-"""
-    done = subprocess.run([NODE, "--input-type=module"], input=code, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return pictures.in_node(tmp_path, "spacetime.js", script, **values)
 
 
 @needs_node

@@ -1,6 +1,5 @@
 """The page of the space-time diagram in headless Chromium: what it draws, and what pointer and keys do."""
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -11,28 +10,17 @@ import distlab as dl
 from distlab.widgets._picture import source
 
 sys.path.insert(0, str(Path(__file__).parent))
+from pictures import READY, TWO_FRAMES, launched
 from spacetime_traces import many, raft
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-]
 ARROW_LIMIT = 5_000
-READY = "html[data-ready=yes]"
-TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 @pytest.fixture(scope="module")
 def browser():
     """A browser with nothing but what is asked of it; its window is closed at the end."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("there is no Chromium here: apt-get install chromium")
-    with playwright.sync_playwright() as started:
-        found = started.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
+    with launched() as found:
         yield found
-        found.close()
 
 
 class Driven:

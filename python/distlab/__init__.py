@@ -100,7 +100,7 @@ from .workload import Hotspot, Keys, Latest, Load, Sequential, UniformKeys, Work
 
 if TYPE_CHECKING:
     from . import plot, widgets
-    from .widgets import spacetime
+    from .widgets import player, spacetime
 
 __all__ = [
     "MODELS",
@@ -216,6 +216,7 @@ __all__ = [
     "hashing",
     "load",
     "memory",
+    "player",
     "plot",
     "resync_period",
     "spacetime",
@@ -229,6 +230,6 @@ def __getattr__(name: str) -> Any:
     """Pictures are imported when they are first asked for: they need matplotlib or a browser, nothing else does."""
     if name in ("plot", "widgets"):
         return import_module(f".{name}", __name__)
-    if name == "spacetime":
-        return import_module(".widgets", __name__).spacetime
+    if name in ("player", "spacetime"):
+        return getattr(import_module(".widgets", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,6 +13,8 @@ from .errors import ParameterError, ParameterTypeError, UnknownNode
 from .history import History
 from .membership import Membership, committed_index, vote_result
 from .network import Disk, Network
+from .portrait import Portrait
+from .raft_portrait import VERBS, portrait
 from .units import Duration
 from .workload import Keys, Load, Workload
 
@@ -184,6 +186,7 @@ class Raft(Cluster):
     """
 
     mutants = MUTANTS
+    _verbs = VERBS
 
     def __init__(
         self,
@@ -365,6 +368,10 @@ class Raft(Cluster):
             "membership": _membership(server),
             "machine": server["replica"],
         }
+
+    def portrait(self, node: str) -> Portrait:
+        """What pictures say about a server or client: of a server its role, term, votes and log."""
+        return portrait(self, node)
 
     def config(self) -> dict[str, Any]:
         """The members of the cluster: ``voters`` and ``learners``, and of a joint configuration ``outgoing``."""

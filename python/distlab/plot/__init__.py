@@ -9,6 +9,7 @@ matplotlib is imported by the first call that draws: ``pip install 'distlab[plot
 - :func:`latency_cdf`, :func:`latency_series`, :func:`throughput`: what the clients saw;
 - :func:`timeline`: which node led when, in which term;
 - :func:`spacetime`: who said what to whom, message by message (:func:`distlab.spacetime`: to zoom into and point at);
+- :func:`cluster_ring`, :func:`logs`: a cluster as it stands, and its logs box by box;
 - :func:`history_intervals`, :func:`verdict`, :func:`transaction_cycle`, :func:`ladder`: whether a history is
   consistent, and why;
 - :func:`exploration`, :func:`state_graph`, :func:`behavior`: what an exploration visited, and a counterexample;
@@ -24,12 +25,14 @@ matplotlib is imported by the first call that draws: ``pip install 'distlab[plot
 from __future__ import annotations
 
 from ._clocks import clock_error, truetime
+from ._cluster import cluster_ring
 from ._columns import FaultInterval, fault_intervals, role_changes
 from ._elections import RAFT_FIGURE_16_RANDOMNESS, RAFT_FIGURE_16_TIMEOUT, election_figure
 from ._exploration import TooManyStates, behavior, exploration, state_graph
 from ._hashing import comparison, dynamo_efficiency, merkle_descent, ring, ring_change, vnode_balance
 from ._history import history_intervals, ladder, transaction_cycle, verdict
 from ._load import latency_cdf, latency_series, throughput
+from ._logs import logs
 from ._machines import mmu_comparison
 from ._memory import emat_surface, miss_ratio_curves, reference_pattern, tlb_reach
 from ._page_walk import page_walk
@@ -47,6 +50,7 @@ __all__ = [
     "TooManyStates",
     "behavior",
     "clock_error",
+    "cluster_ring",
     "comparison",
     "dynamo_efficiency",
     "election_figure",
@@ -57,6 +61,7 @@ __all__ = [
     "ladder",
     "latency_cdf",
     "latency_series",
+    "logs",
     "merkle_descent",
     "miss_ratio_curves",
     "mmu_comparison",
