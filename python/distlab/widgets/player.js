@@ -382,6 +382,7 @@ const ROLE_COLOURS = ["#009E73", "#CC79A7", "#56B4E9", "#B2912F", "#5B4DB2", "#8
 /** Colours of groups of entries, such as terms; neighbours differ much, also to colour-blind readers. */
 const GROUPS = ["#8C8C8C", "#2BB389", "#CC79A7", "#56B4E9", "#D9C22E", "#5B4DB2", "#E08A5B"];
 const SHAPES = ["circle", "square", "diamond", "up", "hexagon", "down"];
+/** The side of a box of a log, at most. */
 const BOX = 22;
 
 /** The first facts about a node, as lines. */
@@ -462,18 +463,21 @@ class Ring {
       const w = clamp(0.4 * width, 280, width - 360);
       this.logArea = { x: width - w, y: 0, w, h: height };
       ring.w = width - w;
-    } else if (rows && height > 420) {
-      const h = Math.min(rows * 34 + 40, 0.46 * height);
+    } else if (rows && height > 300) {
+      const h = Math.min(rows * 32 + 36, 0.45 * height);
       this.logArea = { x: 0, y: height - h, w: width, h };
       ring.h = height - h;
     }
-    const beside = recording.others.length ? Math.min(78, ring.w * 0.18) : 0,
-      lines = this.hasLogs ? 46 : 26,
-      words = Math.min(this.widest(recording) + 28, ring.w / 4);
+    const beside = recording.others.length ? Math.min(78, ring.w * 0.18) : 0;
+    const fitting = (words, lines) =>
+      Math.min((ring.w - beside) / 2 - words - 26, ring.h / 2 - lines - 30);
+    let radius = fitting(Math.min(this.widest(recording) + 28, ring.w / 4), this.hasLogs ? 46 : 26);
+    // Where there is little room, names alone stand beside the nodes.
+    this.compact = radius < 16 * n ** 0.7;
+    if (this.compact) radius = Math.max(fitting(24, 22), 30);
     const cx = ring.x + beside + (ring.w - beside) / 2,
-      cy = ring.y + ring.h / 2 + (this.hasLogs ? 7 : 0);
-    const radius = Math.max(Math.min((ring.w - beside) / 2 - words - 26, ring.h / 2 - lines - 30), 30);
-    const size = n > 1 ? clamp(radius * Math.sin(Math.PI / n) * 0.56, 11, 34) : 34;
+      cy = ring.y + ring.h / 2 + (this.hasLogs && !this.compact ? 7 : 0);
+    const size = n > 1 ? clamp(radius * Math.sin(Math.PI / n) * 0.56, 6, this.compact ? 26 : 34) : 34;
     this.center = { x: cx, y: cy, radius: n > 1 ? radius : 0 };
     this.nodes = recording.names.map(() => null);
     recording.ring.forEach((node, i) => {
@@ -672,7 +676,7 @@ class Ring {
     const { g } = this,
       steps = 6,
       reach = Math.min(share, 0.16);
-    Object.assign(g, { strokeStyle: colour, lineWidth: r * 0.8, lineCap: "round" });
+    Object.assign(g, { strokeStyle: colour, lineWidth: r * 0.8, lineCap: "butt" });
     const alpha = g.globalAlpha;
     for (let i = 0; i < steps; i++) {
       const [x0, y0] = this.way(from, to, share - (reach * i) / steps),
@@ -828,7 +832,8 @@ class Ring {
     const role = !state.up ? "down" : state.paused ? "paused" : state.role;
     const lines = [...(this.nameInside(name, state, r) ? [] : [[name, bold, look.ink]]), ...(role ? [[role, TINY, state.up ? look.soft : look.lost]] : [])];
     for (const it of facts) lines.push([it, TINY, look.soft]);
-    const shown = ring ? lines : [[this.fit(name, 70, bold), bold, look.ink]];
+    const shown = ring && !this.compact ? lines : [[this.fit(name, this.compact ? 44 : 70, bold), bold, look.ink]];
+    if (this.compact && ring) return this.write(shown[0][0], x + dx * (r + 18), y + dy * (r + 16), look.ink, "center", bold, look.back);
     // Beside the node, above or below it; many lines always beside it.
     const side = !this.hasLogs ? (dx > -0.01 ? 1 : -1) : Math.abs(dx) > 0.35 ? Math.sign(dx) : 0,
       height = 14 * shown.length;
@@ -848,10 +853,11 @@ class Ring {
       { x, y, w, h } = logArea;
     const logs = recording.ring.map((node) => recording.logAt(node, at)),
       rows = logs.length,
-      pitch = clamp((h - 52) / rows, 24, 52);
+      pitch = Math.min((h - 40) / rows, 52),
+      box = clamp(pitch - 7, 9, BOX);
     const names = 44,
       left = x + names + 14,
-      columns = Math.max(Math.floor((w - names - 26) / (BOX + 3)), 1);
+      columns = Math.max(Math.floor((w - names - 26) / (box + 3)), 1);
     const last = logs.reduce((most, it) => Math.max(most, it?.last ?? 0), 0),
       from = Math.max(1, last - columns + 1);
     const top = y + Math.max((h - rows * pitch) / 2, 24);
@@ -862,28 +868,28 @@ class Ring {
     g.stroke();
     for (let index = from; index <= last; index++)
       if (last < 100 || index % 2 === 0)
-        this.write(String(index), left + (index - from) * (BOX + 3) + BOX / 2, top - 14, look.soft, "center", `9px ${FONT.slice(5)}`);
+        this.write(String(index), left + (index - from) * (box + 3) + box / 2, top - 14, look.soft, "center", `9px ${FONT.slice(5)}`);
     recording.ring.forEach((node, i) => {
       const middle = top + pitch * (i + 0.5);
       this.write(this.fit(recording.names[node], names, `600 ${FONT}`), x + names + 4, middle, look.ink, "right", `600 ${FONT}`);
-      if (logs[i] && this.states[node]) this.drawLog(node, logs[i], { left, middle, from, columns });
+      if (logs[i] && this.states[node]) this.drawLog(node, logs[i], { left, middle, from, columns, box });
     });
-    this.drawReached({ left, top, pitch, from, columns });
+    this.drawReached({ left, top, pitch, from, columns, box });
     if (!last) this.write("the logs are empty", left + 4, top - 14, look.soft, "left", TINY);
   }
 
-  drawLog(node, log, { left, middle, from, columns }) {
+  drawLog(node, log, { left, middle, from, columns, box }) {
     const { g, look } = this,
       state = this.states[node];
     g.globalAlpha = state.up ? 1 : 0.45;
-    if (log.first > from) this.drawFolded(log, left, middle, Math.min(log.first - from, columns));
+    if (log.first > from) this.drawFolded(log, left, middle, Math.min(log.first - from, columns), box);
     for (let index = Math.max(log.first, from); index <= log.last; index++) {
-      const bx = left + (index - from) * (BOX + 3),
+      const bx = left + (index - from) * (box + 3),
         { group, words } = log.entry(index);
       const colour = GROUPS[group % GROUPS.length],
         committed = index <= state.committed;
       g.beginPath();
-      g.roundRect(bx, middle - BOX / 2, BOX, BOX, 3);
+      g.roundRect(bx, middle - box / 2, box, box, 3);
       if (committed) {
         g.fillStyle = colour;
         g.fill();
@@ -892,14 +898,14 @@ class Ring {
       g.setLineDash(committed ? [] : [3, 2.5]);
       g.stroke();
       g.setLineDash([]);
-      this.write(String(group), bx + BOX / 2, middle + 0.5, committed ? inkOn(colour) : look.ink, "center", TINY);
-      this.boxes.push({ x: bx, y: middle - BOX / 2, node, index, group, words, committed });
+      this.write(String(group), bx + box / 2, middle + 0.5, committed ? inkOn(colour) : look.ink, "center", box > 15 ? TINY : `9px ${FONT.slice(5)}`);
+      this.boxes.push({ x: bx, y: middle - box / 2, size: box, node, index, group, words, committed });
     }
     if (state.up && state.applied >= from && state.applied > 0) {
-      const px = left + (Math.min(state.applied, log.last) - from) * (BOX + 3) + BOX / 2;
+      const px = left + (Math.min(state.applied, log.last) - from) * (box + 3) + box / 2;
       g.fillStyle = look.soft;
       g.beginPath();
-      for (const [a, b] of [[0, 0], [-4, 5], [4, 5]]) g.lineTo(px + a, middle + BOX / 2 + 2 + b);
+      for (const [a, b] of [[0, 0], [-4, 5], [4, 5]]) g.lineTo(px + a, middle + box / 2 + 2 + b);
       g.closePath();
       g.fill();
     }
@@ -907,21 +913,21 @@ class Ring {
   }
 
   /** The part of a log that is in a snapshot. */
-  drawFolded(log, left, middle, count) {
+  drawFolded(log, left, middle, count, box) {
     const { g, look } = this,
-      w = count * (BOX + 3) - 3;
+      w = count * (box + 3) - 3;
     g.save();
     g.beginPath();
-    g.roundRect(left, middle - BOX / 2, w, BOX, 3);
+    g.roundRect(left, middle - box / 2, w, box, 3);
     Object.assign(g, { fillStyle: look.panel, strokeStyle: look.line, lineWidth: 1.2 });
     g.fill();
     g.stroke();
     g.clip();
     g.strokeStyle = look.edge;
     g.beginPath();
-    for (let px = left - BOX; px < left + w; px += 6) {
-      g.moveTo(px, middle + BOX / 2);
-      g.lineTo(px + BOX, middle - BOX / 2);
+    for (let px = left - box; px < left + w; px += 6) {
+      g.moveTo(px, middle + box / 2);
+      g.lineTo(px + box, middle - box / 2);
     }
     g.stroke();
     g.restore();
@@ -929,7 +935,7 @@ class Ring {
   }
 
   /** Up to where a node knows each log to be as its own: a tick at the end of that box. */
-  drawReached({ left, top, pitch, from, columns }) {
+  drawReached({ left, top, pitch, from, columns, box }) {
     const { g, look, recording } = this;
     recording.ring.forEach((knower) => {
       const state = this.states[knower];
@@ -937,12 +943,12 @@ class Ring {
       for (const [node, index] of state.reached) {
         const row = recording.ring.indexOf(node);
         if (row < 0 || index - from < -1 || index - from >= columns) continue;
-        const px = left + (index - from + 1) * (BOX + 3) - 1.5,
+        const px = left + (index - from + 1) * (box + 3) - 1.5,
           middle = top + pitch * (row + 0.5);
         Object.assign(g, { strokeStyle: look.past, lineWidth: 2.4, lineCap: "round" });
         g.beginPath();
-        g.moveTo(px, middle - BOX / 2 - 4);
-        g.lineTo(px, middle + BOX / 2 + 4);
+        g.moveTo(px, middle - box / 2 - 2);
+        g.lineTo(px, middle + box / 2 + 2);
         g.stroke();
       }
     });
@@ -965,7 +971,7 @@ class Ring {
       if (it && this.states[node] && Math.hypot(it.x - px, it.y - py) < it.r + 9) return { node };
     }
     if (best) return best;
-    const box = this.boxes.find((it) => px >= it.x && px <= it.x + BOX && py >= it.y && py <= it.y + BOX);
+    const box = this.boxes.find((it) => px >= it.x && px <= it.x + it.size && py >= it.y && py <= it.y + it.size);
     return box ? { box } : null;
   }
 
@@ -1238,7 +1244,7 @@ class Player {
     const observer = new ResizeObserver(() => this.resize());
     observer.observe(this.stage);
     this.undo.push(() => observer.disconnect());
-    this.panel.hidden = el.clientWidth > 0 && el.clientWidth < 760;
+    this.panel.hidden = el.clientWidth > 0 && el.clientWidth < 900;
     this.resize();
   }
 
