@@ -37,7 +37,8 @@ def logs(
     Parameters
     ----------
     source : Cluster, or mapping of str to LogPortrait or to sequence of int
-        A cluster whose nodes have logs; or logs by the name of the row, also as the terms of their entries alone.
+        A cluster whose nodes have logs; or logs by the name of the row, also as the terms of their entries alone, whose
+        boxes are full.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure otherwise.
     first, last : int, optional
@@ -104,7 +105,8 @@ def _log_of(given: Any) -> LogPortrait:
         return given
     if isinstance(given, str | bytes) or not isinstance(given, Sequence):
         raise ParameterTypeError("source", given, "a LogPortrait, or the terms of its entries")
-    return LogPortrait([(units.count(it, "term", least=0), "") for it in given])
+    terms = [units.count(it, "term", least=0) for it in given]
+    return LogPortrait([(term, "") for term in terms], committed=len(terms))
 
 
 def draw_boxes(
