@@ -462,6 +462,31 @@ def test_what_the_widget_asks_makes_branches():
     assert show.branches[2:] == ["propose n2", "crash n2 (2)"]
 
 
+def test_a_link_is_cut_and_mended():
+    pytest.importorskip("anywidget")
+    show = dl.player(raft(), until="0.3s")
+    asking(show, do="act", verb="link", node="n0", other="n1", branch=0, position=show._position(0, 10**8), time=0.1)
+    assert show.branches[1:] == ["link n0 - n1"]
+    assert set(show.cluster("0.1s", "link n0 - n1").cuts) == {("n0", "n1"), ("n1", "n0")}
+    asking(
+        show, do="act", verb="link", node="n1", other="n0", branch=1, position=show._position(1, 2 * 10**8), time=0.2
+    )
+    assert show.cluster("0.2s", "link n1 - n0").cuts == []
+
+
+def test_what_leaves_no_trace_is_seen_on_its_branch(tmp_path):
+    def edit(it):
+        it.set_state("n0", term=9, log=[8, 9])
+
+    show = dl.player(dl.Raft(3, seed=7), until="0.1s", branches={"edited": ("50ms", edit)})
+    assert show.cluster("50ms", "edited").state("n0")["term"] == 9
+    plain = dl.Raft(3, seed=7).run(until="50ms")
+    edit(plain)
+    if pictures.NODE:
+        (scene,) = in_node(tmp_path, SCENES, payload=show.payload, times=[0.05], branch=1)
+        scene_matches(scene, plain)
+
+
 def test_a_fault_between_two_events_of_one_time_comes_between_them():
     pytest.importorskip("anywidget")
     show = dl.player(dl.Raft(["a", "b", "c"], seed=1, network=dl.Network(latency="5ms")), until="0.5s")

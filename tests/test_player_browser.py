@@ -166,8 +166,7 @@ def test_roles_have_colours_and_the_down_are_crossed_out(opened, show):
 
 
 def test_arrows_step_event_by_event_and_back(opened, show):
-    driven = opened(show)
-    driven.page.locator(".dlst-stage canvas").focus()
+    driven = opened(show)  # whose keys need no click first
     times = [it / 1e9 for it in show._branches[0].recording.times_ns]
     driven.press("ArrowRight", "ArrowRight", "ArrowRight")
     assert driven.place == [0, 3, times[2]]
@@ -447,6 +446,21 @@ def test_a_click_crashes_a_node_and_shows_the_branch(live):
     driven.settle()
     assert "crash" in driven.page.locator(".dlpl-verbs button").all_inner_texts()
     assert driven.errors == []
+
+
+def test_shift_and_a_click_cut_a_link(live):
+    driven = live(dl.player(raft(), until="0.6s"))
+    driven.seek(0.5)
+    driven.page.mouse.click(*driven.node_at("n0"))
+    driven.page.keyboard.down("Shift")
+    driven.page.mouse.click(*driven.node_at("n3"))
+    driven.page.keyboard.up("Shift")
+    assert driven.relay()["other"] == "n3"
+    assert driven.place[0] == 1
+    assert sorted(driven.ask("r.cuts")) == [[0, 3], [3, 0]]
+    assert driven.ask("r.chosen") == 0
+    driven.press("4")
+    assert driven.page.locator("[data-group=chosen] legend").inner_text() == "n3"
 
 
 def test_playing_past_the_end_goes_on_in_the_kernel(live):

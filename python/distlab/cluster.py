@@ -404,6 +404,10 @@ class Cluster(FaultVerbs):
         """
         return plain_portrait(self, node)
 
+    def _sketch(self, node: str) -> Any:
+        """Something cheap that changes whenever the portrait does, unless what is on disk changes; None: nothing is."""
+        return None
+
     def plot_ring(self, at: Duration | None = None, ax: Any = None, **options: Any) -> Any:
         """The nodes in a ring, with what they are and what is under way: :func:`distlab.plot.cluster_ring`.
 

@@ -373,6 +373,11 @@ class Raft(Cluster):
         """What pictures say about a server or client: of a server its role, term, votes and log."""
         return portrait(self, node)
 
+    def _sketch(self, node: str) -> Any:
+        facts = self._world.status(node)
+        alone = facts.get("role") == "follower"  # of others, votes and how far their peers are change besides
+        return (self._world.is_up(node), *facts.items()) if alone else None
+
     def config(self) -> dict[str, Any]:
         """The members of the cluster: ``voters`` and ``learners``, and of a joint configuration ``outgoing``."""
         members = self.membership()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,9 @@ TEXT_LIMIT = 300
 """How many characters of a message are kept; what is cut off is counted at its end."""
 
 DELIVERED, LOST, PENDING = 0, 1, 2
+
+STORAGE = ("write", "start", "crash", "pause", "resume", "fault")
+"""The kinds of rows after which what a node has written, or whether it runs, may be different."""
 
 
 @dataclass(slots=True)
@@ -82,7 +85,7 @@ class Runner:
         self._world = cluster._world
         self._world.set_trace("full")
         self._world.clear_trace()
-        self._handled = self._world.events
+        self._handled, self._planned = self._world.events, len(cluster._agenda)
 
     def run(self, until_ns: int | None, most: int) -> bool:
         """Run up to a time (None: for ever) or up to position ``most``; whether it came to that."""
@@ -112,18 +115,21 @@ class Runner:
         world.run_while(lambda: next(turns, False), until_ns)
         return True
 
-    def _look(self) -> bool:
-        columns, handled = self._world.trace(), self._world.events
-        if not len(columns["kind"]) and handled == self._handled:
+    def _look(self, force: bool = False) -> bool:
+        """Whether something has happened since the last look; ``force``: yes."""
+        columns, handled, planned = self._world.trace(), self._world.events, len(self.cluster._agenda)
+        # Planned code may do anything; and who handles what has waited for its processor may leave no row.
+        unseen = force or planned != self._planned or not len(columns["kind"])
+        if unseen and not force and (handled, planned) == (self._handled, self._planned):
             return False
-        self._handled = handled
+        self._handled, self._planned = handled, planned
         self._world.clear_trace()
         self.position += 1
-        self.seen(columns)
+        self.seen(columns, unseen)
         return True
 
-    def seen(self, columns: Any) -> None:
-        """Something has happened: what a recording is made of."""
+    def seen(self, columns: Any, unseen: bool) -> None:
+        """Something has happened, perhaps more than rows tell: what a recording is made of."""
 
 
 class Recording(Runner):
@@ -155,6 +161,7 @@ class Recording(Runner):
         self._flying: dict[int, Message] = {}
         self._armed: dict[tuple[int, int], int] = {}
         self._known_logs: dict[int, LogPortrait] = {}
+        self._sketches: dict[int, Any] = {}
         self._numbers: dict[str, int] = {}
         self._read_all(sent_ns)
 
@@ -163,9 +170,10 @@ class Recording(Runner):
         """Up to when it is recorded."""
         return self._world.now
 
-    def begin(self) -> None:
-        """What was done to the cluster before it runs is part of the recording, and of all moments of it."""
-        self._look()
+    def begin(self, done: bool) -> None:
+        """Whether something was done to the cluster before it runs: it is part of all moments of the recording."""
+        if done:
+            self._look(force=True)
         self.checkpoints.append((self.position, self.cluster.fork()))
 
     def time_ns(self, position: int) -> int:
@@ -203,17 +211,19 @@ class Recording(Runner):
         self._read_messages(waiting)
         self._read_timers(waiting)
         self._read_cuts()
-        self._read_nodes(range(len(self._world.names)))
+        everybody = range(len(self._world.names))
+        self._read_nodes(everybody, everybody)
 
-    def seen(self, columns: Any) -> None:
+    def seen(self, columns: Any, unseen: bool) -> None:
         kinds, labels, now = columns["kinds"], columns["labels"], self._world.now
         self.times_ns.append(now)
-        # Without a row, somebody has handled what waited for its processor, and nobody knows who.
-        touched, new, everything = set(), False, not len(columns["kind"])
+        touched, rewritten, new, everything = set(), set(), False, unseen
         rows = zip(*(columns[it].tolist() for it in ("kind", "node", "peer", "label", "id")), strict=True)
         for code, node, peer, label, id in rows:
             kind = kinds[code]
             touched.add(node)
+            if kind in STORAGE:
+                rewritten.add(node)
             if kind in ("send", "duplicate"):
                 new = True
                 self._send(id, now, node, peer, labels[label])
@@ -232,7 +242,8 @@ class Recording(Runner):
         names = self._world.names
         if everything:
             self._read_cuts()
-        self._read_nodes(range(len(names)) if everything else sorted(it for it in touched if 0 <= it < len(names)))
+            touched = rewritten = set(range(len(names)))
+        self._read_nodes(sorted(it for it in touched if 0 <= it < len(names)), rewritten)
         if self.position % CHECKPOINT == 0:
             self.checkpoints.append((self.position, self.cluster.fork()))
 
@@ -277,9 +288,14 @@ class Recording(Runner):
         cuts = [[self._number(a), self._number(b)] for a, b in self.cluster.cuts]
         self._cuts.append((self.position, self.tables.cuts.number(json.dumps(cuts, separators=(",", ":")))))
 
-    def _read_nodes(self, nodes: Sequence[int] | range) -> None:
+    def _read_nodes(self, nodes: Iterable[int], rewritten: Container[int]) -> None:
+        """What some nodes look like; asked again only where what a sketch shows, or what is on disk, has changed."""
         names = self._world.names
         for node in nodes:
+            sketch = self.cluster._sketch(names[node])
+            if sketch is not None and sketch == self._sketches.get(node) and node not in rewritten:
+                continue
+            self._sketches[node] = sketch
             face = self.cluster.portrait(names[node])
             self._states.append((self.position, node, self.tables.states.number(self._state(names[node], face))))
             if face.log is not None:

@@ -252,7 +252,7 @@ export class Recording {
       const way = `from ${name(it.message_from[lost])} to ${name(it.message_to[lost])}`;
       told.push(`${data.labels[it.message_label[lost]]} ${way} is lost`);
     }
-    if (!told.length) told.push("what has waited is handled");
+    if (!told.length) told.push("something happens that leaves no trace");
     return told;
   }
 }
@@ -1246,6 +1246,7 @@ class Player {
     this.undo.push(() => observer.disconnect());
     this.panel.hidden = el.clientWidth > 0 && el.clientWidth < 900;
     this.resize();
+    if (typeof model.get("height") === "string") this.canvas.focus({ preventScroll: true }); // a page of its own
   }
 
   // -- elements ------------------------------------------------------------------------------------
@@ -1441,7 +1442,7 @@ class Player {
     if (shown === this.shownFacts) return;
     this.shownFacts = shown;
     const hint = this.live
-      ? "Click a node to see more of it, and to break it."
+      ? "Click a node to see more of it, and to break it. With Shift, click another one to cut the link between them, or to mend it."
       : "Click a node to see more of it. To crash, cut off or restart nodes here, show the player in a notebook with a running kernel.";
     const children = !state
       ? [make("legend", {}, "Node"), make("div", { class: "dlpl-hint" }, hint)]
@@ -1561,6 +1562,7 @@ class Player {
     this.playButton.replaceChildren(icon(this.playing ? "pause" : "play"));
     this.playButton.title = this.playing ? "Pause (space)" : "Play (space)";
     this.playButton.setAttribute("aria-label", this.playButton.title);
+    this.told.setAttribute("aria-live", this.playing ? "off" : "polite");
   }
 
   toggleHurry() {
@@ -1610,7 +1612,7 @@ class Player {
       p: still(() => head.notable(-1)),
       d: () => this.togglePanel(),
       Escape: () => (this.ring.chosen = -1),
-    }[name];
+    }[name] ?? (/^[1-9]$/.test(name) ? () => (this.ring.chosen = this.ring.recording.ring[name - 1] ?? -1) : null);
     if (!act) return false;
     act();
     this.hovered(null);
@@ -1649,7 +1651,7 @@ class Player {
     });
     on(this.canvas, "pointermove", (event) => this.hovered(this.ring.hit(event.offsetX, event.offsetY), event.offsetX, event.offsetY));
     on(this.canvas, "pointerleave", () => this.hovered(null));
-    on(this.canvas, "click", (event) => this.clicked(this.ring.hit(event.offsetX, event.offsetY)));
+    on(this.canvas, "click", (event) => this.clicked(this.ring.hit(event.offsetX, event.offsetY), event.shiftKey));
     on(this.stripCanvas, "pointerdown", (event) => {
       if (event.button > 0) return;
       this.stripCanvas.setPointerCapture(event.pointerId);
@@ -1673,9 +1675,15 @@ class Player {
     this.invalidate();
   }
 
-  clicked(hit) {
+  clicked(hit, shift) {
+    const { ring } = this,
+      chosen = ring.chosen;
     this.canvas.focus({ preventScroll: true });
-    this.ring.chosen = hit?.node ?? -1;
+    if (shift && this.live && chosen >= 0 && hit?.node >= 0 && hit.node !== chosen) {
+      this.act("link", chosen, ring.recording.names[hit.node]);
+      return;
+    }
+    ring.chosen = hit?.node ?? -1;
     this.problem = "";
     if (hit?.node !== undefined && this.live) {
       this.pause();
@@ -1686,10 +1694,11 @@ class Player {
 
   // -- the kernel ----------------------------------------------------------------------------------
 
-  act(verb, node) {
-    const { head, ring } = this;
+  /** Something is to be done to a node, or to its link with another one, here and now. */
+  act(verb, node, other = null) {
+    const { branch, position, time } = this.head;
     this.pause();
-    this.ask({ do: "act", verb, node: ring.recording.names[node], branch: head.branch, position: head.position, time: head.time });
+    this.ask({ do: "act", verb, node: this.ring.recording.names[node], other, branch, position, time });
   }
 
   ask(question) {
