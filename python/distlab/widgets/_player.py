@@ -46,8 +46,8 @@ def player(
     click on another one while Shift is held cuts the link between them: what follows becomes a branch beside what was.
     :meth:`Player.to_html` writes a page that opens without a server or a network, with everything that is recorded.
 
-    The keys are space, arrows (left and right: events, with Shift ten at a time; up and down: branches), Home, End, n and
-    p for the next and previous thing worth seeing, + and - for speed, 1 to 9 for nodes.
+    The keys are space, arrows (left and right: events, with Shift ten at a time; up and down: branches), Home, End, n
+    and p for the next and previous thing worth seeing, + and - for speed, 1 to 9 for nodes.
 
     Parameters
     ----------
