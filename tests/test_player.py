@@ -575,5 +575,35 @@ def test_a_candidate_shows_its_votes_and_a_leader_how_far_the_others_are():
     assert (face.log.committed, face.log.first, face.log.last) == (2, 1, 2)
 
 
+class Speaking(Relay):
+    def portrait(self):
+        return dl.Portrait("relay", "leading", str(self.heard), log=dl.LogPortrait([(1, "a"), (2, "b")], committed=1))
+
+
+def test_a_node_written_in_python_speaks_for_itself(tmp_path):
+    cluster = dl.Cluster.of({"a": Speaking(), "b": Relay()}, seed=1, network=dl.Network(latency="2ms"))
+    show = dl.player(cluster, until="60ms")
+    plain = cluster.fork().run(until="50ms")
+    assert plain.portrait("a").badge == str(plain.node("a").heard) != "0"
+    assert plain.portrait("b").facts == {"heard": plain.node("b").heard}
+    assert cluster.fork().crash("a").portrait("a").log is None
+    if pictures.NODE:
+        (scene,) = in_node(tmp_path, SCENES, payload=show.payload, times=[0.05], branch=0)
+        scene_matches(scene, plain)
+
+    class Wrong(Relay):
+        def portrait(self):
+            return "me"
+
+    with pytest.raises(dl.ParameterTypeError, match=r"a.portrait\(\): expected a distlab.Portrait"):
+        dl.Cluster.of({"a": Wrong()}).portrait("a")
+
+
+def test_terms_have_the_same_colours_in_moving_and_still_pictures():
+    from distlab.plot._logs import GROUPS
+
+    assert f"const GROUPS = {json.dumps(GROUPS)};" in source("player.js")
+
+
 def test_limits_are_what_the_documentation_says():
     assert f"{_player.EVENT_LIMIT:,}" in dl.player.__doc__

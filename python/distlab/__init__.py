@@ -78,6 +78,7 @@ from .network import (
 )
 from .node import Node
 from .ntp import Berkeley, Cristian, Ntp
+from .portrait import LogPortrait, Portrait
 from .raft import Client, Entry, Raft
 from .records import Latency, Trace
 from .snapshot import Snapshot
@@ -152,6 +153,7 @@ __all__ = [
     "LivelockError",
     "Load",
     "LogNormal",
+    "LogPortrait",
     "ManualModeError",
     "Membership",
     "MemoryFault",
@@ -169,6 +171,7 @@ __all__ = [
     "ParameterError",
     "ParameterTypeError",
     "Pareto",
+    "Portrait",
     "PropertyResult",
     "PropertyViolation",
     "ProtectionFault",

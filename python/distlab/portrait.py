@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
+from .errors import ParameterError, ParameterTypeError
+
 if TYPE_CHECKING:
     from .cluster import Cluster
 
@@ -55,6 +57,8 @@ class LogPortrait:
 @dataclass(frozen=True)
 class Portrait:
     """What pictures say about a node; made by :meth:`distlab.Cluster.portrait`.
+
+    A node written in Python says it itself if it has a method ``portrait()`` that returns one.
 
     Parameters
     ----------
@@ -128,8 +132,10 @@ FAULT_VERBS: Mapping[str, Verb] = MappingProxyType(
 
 
 def plain_portrait(cluster: Cluster, node: str) -> Portrait:
-    """A portrait from the facts of :meth:`distlab.Cluster.status` alone."""
+    """What a node written in Python says of itself by a method ``portrait``, or the facts of its status alone."""
     facts = dict(cluster.status(node))
+    if not facts and (own := _own_portrait(cluster, node)) is not None:
+        return own
     if not facts:
         state, _ = cluster._world.state(node)
         facts = dict(state) if isinstance(state, Mapping) else {} if state is None else {"state": state}
@@ -138,3 +144,17 @@ def plain_portrait(cluster: Cluster, node: str) -> Portrait:
     numbers = [str(it) for it in facts.values() if isinstance(it, int) and not isinstance(it, bool)]
     badge = numbers[0] if numbers and not role and len(numbers[0]) <= 5 else ""
     return Portrait(role=role, badge=badge, facts=facts)
+
+
+def _own_portrait(cluster: Cluster, node: str) -> Portrait | None:
+    """What an object with a method ``portrait`` says of itself; None if the node is no such object, or down."""
+    try:
+        own = getattr(cluster.node(node), "portrait", None)
+    except ParameterError:  # a built-in node
+        return None
+    if not callable(own):
+        return None
+    found = own()
+    if not isinstance(found, Portrait):
+        raise ParameterTypeError(f"{node}.portrait()", found, "a distlab.Portrait")
+    return found

@@ -213,7 +213,7 @@ class Player(Picture):
         return self
 
     def cluster(self, at: units.Duration, branch: str | None = None) -> Cluster:
-        """A cluster as things stood at a time, to look into or to run on.
+        """A cluster as things stood at a time, to look into or to run on; its trace holds what happens from then on.
 
         Parameters
         ----------

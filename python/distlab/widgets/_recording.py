@@ -194,6 +194,7 @@ class Recording(Runner):
         later = position == self.position or time_ns < self.times_ns[position]
         if later and time_ns > cluster._world.now and not runner.stopped:
             cluster._through_agenda(time_ns, lambda until: bool(cluster._world.run_until(until)) and False)
+        cluster._world.clear_trace()
         return cluster, self._sent_before(position)
 
     def _sent_before(self, position: int) -> dict[int, int]:

@@ -1187,6 +1187,7 @@ class Strip {
 
 const PLAYER_CSS = `
 .dlpl .dlst-panel{width:236px}
+.dlpl .dlst-stage canvas{touch-action:auto;cursor:default}
 .dlpl-told{padding:4px 12px;min-height:28px;border-top:1px solid var(--edge);white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
 .dlpl-told b{font-weight:600}
 .dlpl-strip{position:relative;border-top:1px solid var(--edge);background:var(--panel);flex:none}
@@ -1300,7 +1301,7 @@ class Player {
   transport() {
     this.playButton = this.button(icon("play"), "Play (space)", () => this.toggle(), { class: "dlpl-play" });
     this.time = make("span", { class: "dlpl-time" });
-    this.speedWord = make("span", { class: "dlpl-speed" });
+    this.speedWord = make("span", { class: "dlpl-speed", title: "Simulated time that passes in a second" });
     this.hurryButton = this.button("skip quiet", "Go faster while no message is under way", () => this.toggleHurry(), { "aria-pressed": "true" });
     return make(
       "div",
