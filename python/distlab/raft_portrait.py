@@ -72,11 +72,12 @@ def words(command: Any) -> str:
     >>> words("noop"), words({"apply": {"session": None, "op": {"put": {"key": "x", "value": 5}}}})
     ('no-op', 'put x 5')
     """
-    if command == "noop":
-        return "no-op"
-    if "configure" in command:
-        return str(Membership(**command["configure"]["membership"]))
-    op = command["apply"]["op"]
+    if isinstance(command, str):
+        return "no-op" if command == "noop" else command
+    ((what, content),) = command.items()
+    if what == "configure":
+        return str(Membership(**content["membership"]))
+    op = content["op"] if what == "apply" else what
     if isinstance(op, str):
         return op
     ((kind, fields),) = op.items()

@@ -426,8 +426,10 @@ def _compact(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, str):
         return value
+    if isinstance(value, bytes):
+        return f"{len(value):,} bytes"
     if isinstance(value, list | tuple) and len(value) > 3:
-        return f"{len(value)} items"
+        return f"{len(value):,} items"
     if isinstance(value, Mapping):
         return " ".join(f"{key}={_compact(it)}" for key, it in value.items())
     if isinstance(value, list | tuple):

@@ -1266,7 +1266,7 @@ class Player {
     this.stripBox = make("div", { class: "dlpl-strip" }, this.stripCanvas);
     this.root = make(
       "div",
-      { class: "dlst dlpl" },
+      { class: "dlst dlpl", "data-lm-suppress-shortcuts": "true" }, // or JupyterLab takes the keys for its own
       make("style", {}, CSS + PLAYER_CSS),
       this.topBar(),
       make("div", { class: "dlst-body" }, this.stage, this.panel),

@@ -1279,7 +1279,7 @@ class Page {
     const height = model.get("height");
     this.root = make(
       "div",
-      { class: "dlst" },
+      { class: "dlst", "data-lm-suppress-shortcuts": "true" }, // or JupyterLab takes the keys for its own
       make("style", {}, CSS),
       this.bar(),
       make("div", { class: "dlst-body" }, this.stage, this.panel),
