@@ -2,8 +2,6 @@
 
 import json
 import re
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,33 +13,18 @@ from distlab.plot._arrows import messages_of
 from distlab.plot._columns import Trace as Words
 from distlab.plot._order import KINDS
 from distlab.widgets import _encode
-from distlab.widgets._spacetime import source
+from distlab.widgets._picture import source
 
 sys.path.insert(0, str(Path(__file__).parent))
+import pictures
+from pictures import needs_node
 from spacetime_traces import commit, many, raft
-
-NODE = shutil.which("node")
-needs_node = pytest.mark.skipif(NODE is None, reason="there is no Node.js here")
-
 
 # -- the module in Node.js ------------------------------------------------------------------------------------------
 
 
 def in_node(tmp_path, script, **values):
-    """What an expression gives in Node.js, with the module as ``m``, and the values given as ``v``."""
-    module = tmp_path / "spacetime.mjs"
-    module.write_text(source(), encoding="utf-8")
-    (tmp_path / "values.json").write_text(json.dumps(values), encoding="utf-8")
-    code = f"""
-import {{ readFileSync }} from "node:fs";
-const m = await import({json.dumps(module.as_uri())});
-const v = JSON.parse(readFileSync({json.dumps(str(tmp_path / "values.json"))}, "utf8"));
-const run = async () => {{ {script} }};
-process.stdout.write(JSON.stringify(await run(), (_, it) => ArrayBuffer.isView(it) ? Array.from(it) : it));
-"""
-    done = subprocess.run([NODE, "--input-type=module"], input=code, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return pictures.in_node(tmp_path, "spacetime.js", script, **values)
 
 
 @needs_node
@@ -282,7 +265,7 @@ def test_without_anywidget_it_is_a_page_in_a_frame(monkeypatch):
 
 def test_a_page_too_large_for_a_notebook_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "anywidget", None)
-    monkeypatch.setattr("distlab.widgets._spacetime.INLINE_BYTES", 1_000)
+    monkeypatch.setattr("distlab.widgets._picture.INLINE_BYTES", 1_000)
     assert "write it with to_html(path)" in dl.spacetime(raft())._repr_mimebundle_()["text/html"]
 
 
@@ -291,7 +274,7 @@ def test_the_widget_carries_the_same_data():
     found = dl.spacetime(raft(), cone=9)
     widget = found.widget()
     assert widget is found.widget()
-    assert (widget.payload, widget.selected, widget._esm) == (found.payload, 9, source())
+    assert (widget.payload, widget.selected, widget._esm) == (found.payload, 9, source("spacetime.js"))
     assert "application/vnd.jupyter.widget-view+json" in str(found._repr_mimebundle_())
 
 

@@ -1,6 +1,5 @@
 """The page of the space-time diagram in headless Chromium: what it draws, and what pointer and keys do."""
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -8,31 +7,20 @@ import numpy as np
 import pytest
 
 import distlab as dl
-from distlab.widgets._spacetime import source
+from distlab.widgets._picture import source
 
 sys.path.insert(0, str(Path(__file__).parent))
+from pictures import READY, TWO_FRAMES, launched
 from spacetime_traces import many, raft
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-]
 ARROW_LIMIT = 5_000
-READY = "html[data-ready=yes]"
-TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 @pytest.fixture(scope="module")
 def browser():
     """A browser with nothing but what is asked of it; its window is closed at the end."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("there is no Chromium here: apt-get install chromium")
-    with playwright.sync_playwright() as started:
-        found = started.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
+    with launched() as found:
         yield found
-        found.close()
 
 
 class Driven:
@@ -365,7 +353,7 @@ def test_a_model_can_change_data_and_choice_and_hears_of_clicks(browser, trace):
     context = browser.new_context(viewport={"width": 900, "height": 500})
     driven = Driven(context.new_page())
     driven.page.set_content('<div id="picture"></div>')
-    driven.page.add_script_tag(content=source() + "\nglobalThis.render = render;", type="module")
+    driven.page.add_script_tag(content=source("spacetime.js") + "\nglobalThis.render = render;", type="module")
     driven.page.wait_for_function("typeof globalThis.render === 'function'")
     first, second = dl.spacetime(trace).payload, dl.spacetime(many(10)).payload
     driven.page.evaluate(

@@ -79,6 +79,7 @@ from .network import (
 )
 from .node import Node
 from .ntp import Berkeley, Cristian, Ntp
+from .portrait import LogPortrait, Portrait
 from .raft import Client, Entry, Raft
 from .records import Latency, Trace
 from .snapshot import Snapshot
@@ -101,7 +102,7 @@ from .workload import Hotspot, Keys, Latest, Load, Sequential, UniformKeys, Work
 
 if TYPE_CHECKING:
     from . import plot, widgets
-    from .widgets import spacetime
+    from .widgets import player, spacetime
 
 __all__ = [
     "MODELS",
@@ -154,6 +155,7 @@ __all__ = [
     "LivelockError",
     "Load",
     "LogNormal",
+    "LogPortrait",
     "LogSnapshot",
     "ManualModeError",
     "Membership",
@@ -172,6 +174,7 @@ __all__ = [
     "ParameterError",
     "ParameterTypeError",
     "Pareto",
+    "Portrait",
     "PropertyResult",
     "PropertyViolation",
     "ProtectionFault",
@@ -219,6 +222,7 @@ __all__ = [
     "hashing",
     "load",
     "memory",
+    "player",
     "plot",
     "resync_period",
     "spacetime",
@@ -232,6 +236,6 @@ def __getattr__(name: str) -> Any:
     """Pictures are imported when they are first asked for: they need matplotlib or a browser, nothing else does."""
     if name in ("plot", "widgets"):
         return import_module(f".{name}", __name__)
-    if name == "spacetime":
-        return import_module(".widgets", __name__).spacetime
+    if name in ("player", "spacetime"):
+        return getattr(import_module(".widgets", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

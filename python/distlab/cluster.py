@@ -15,6 +15,7 @@ from .errors import InvariantViolation, ParameterError, ParameterTypeError, Unkn
 from .faults import FaultVerbs, Hazard, Schedule
 from .history import History
 from .network import Disk, Network, distribution
+from .portrait import FAULT_VERBS, Portrait, Verb, plain_portrait
 from .records import Trace, table
 from .snapshot import ALGORITHMS, Snapshot, SnapshotAlgorithm, check_channels
 from .units import Duration
@@ -125,6 +126,7 @@ class Cluster(FaultVerbs):
     """
 
     _protocol: ClassVar[str] = ""  # of a facade whose nodes are all of one protocol: its name
+    _verbs: ClassVar[Mapping[str, Verb]] = FAULT_VERBS  # what one may do to a node of it in a player
     _asked_before: int = 0  # operations that are not of this cluster but of the one that it goes on from
 
     def __init__(
@@ -390,6 +392,37 @@ class Cluster(FaultVerbs):
         """A node's live state (None while it is down) and what is on its disk, as data."""
         state, disk = self._world.state(node)
         return {"state": state, "disk": disk}
+
+    def portrait(self, node: str) -> Portrait:
+        """What pictures say about a node, such as those of :func:`distlab.player`: a protocol may say more.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> dl.Bank(3, seed=1).portrait("n0").badge
+        '100'
+        """
+        return plain_portrait(self, node)
+
+    def _sketch(self, node: str) -> Any:
+        """Something cheap that changes whenever the portrait does, unless what is on disk changes; None: nothing is."""
+        return None
+
+    def plot_ring(self, at: Duration | None = None, ax: Any = None, **options: Any) -> Any:
+        """The nodes in a ring, with what they are and what is under way: :func:`distlab.plot.cluster_ring`.
+
+        Parameters
+        ----------
+        at : duration, optional
+            A time that is not in the past, for which a fork is run; now otherwise.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure otherwise.
+        **options
+            As for :func:`distlab.plot.cluster_ring`.
+        """
+        from .plot import cluster_ring
+
+        return cluster_ring(self if at is None else self.fork().run(at), ax, **options)
 
     def node(self, name: str) -> Any:
         """The live object of a node written in Python (None while it is down): to look at, not to change."""

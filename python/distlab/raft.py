@@ -15,6 +15,8 @@ from .errors import ParameterError, ParameterTypeError, UnknownNode
 from .history import History
 from .membership import Membership, committed_index, vote_result
 from .network import Disk, Network
+from .portrait import Portrait
+from .raft_portrait import VERBS, portrait
 from .units import Duration
 from .workload import Keys, Load, Workload
 
@@ -240,6 +242,7 @@ class Raft(Cluster):
     """
 
     mutants = MUTANTS
+    _verbs = VERBS
 
     def __init__(
         self,
@@ -431,6 +434,15 @@ class Raft(Cluster):
             "machine": contents(server["replica"]["machine"]),
             "incoming": incoming and {"index": incoming["last_included_index"], "bytes": len(incoming["data"])},
         }
+
+    def portrait(self, node: str) -> Portrait:
+        """What pictures say about a server or client: of a server its role, term, votes and log."""
+        return portrait(self, node)
+
+    def _sketch(self, node: str) -> Any:
+        facts = self._world.status(node)
+        alone = facts.get("role") == "follower"  # of others, votes and how far their peers are change besides
+        return (self._world.is_up(node), *facts.items()) if alone else None
 
     def config(self) -> dict[str, Any]:
         """The members of the cluster: ``voters`` and ``learners``, and of a joint configuration ``outgoing``."""

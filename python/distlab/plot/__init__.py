@@ -6,9 +6,11 @@ told apart by colour-blind readers and in print.
 
 matplotlib is imported by the first call that draws: ``pip install 'distlab[plot]'``.
 
-- :func:`latency_cdf`, :func:`latency_series`, :func:`throughput`: what the clients saw;
+- :func:`latency_cdf`, :func:`latency_steps`, :func:`latency_series`, :func:`throughput`: what the clients saw;
+- :func:`heatmap`: something measured at every pair of two settings;
 - :func:`timeline`: which node led when, in which term;
 - :func:`spacetime`: who said what to whom, message by message (:func:`distlab.spacetime`: to zoom into and point at);
+- :func:`cluster_ring`, :func:`logs`: a cluster as it stands, and its logs box by box;
 - :func:`history_intervals`, :func:`verdict`, :func:`transaction_cycle`, :func:`ladder`: whether a history is
   consistent, and why;
 - :func:`exploration`, :func:`state_graph`, :func:`behavior`: what an exploration visited, and a counterexample;
@@ -24,18 +26,21 @@ matplotlib is imported by the first call that draws: ``pip install 'distlab[plot
 from __future__ import annotations
 
 from ._clocks import clock_error, truetime
+from ._cluster import cluster_ring
 from ._columns import FaultInterval, fault_intervals, role_changes
 from ._elections import RAFT_FIGURE_16_RANDOMNESS, RAFT_FIGURE_16_TIMEOUT, election_figure
 from ._exploration import TooManyStates, behavior, exploration, state_graph
 from ._hashing import comparison, dynamo_efficiency, merkle_descent, ring, ring_change, vnode_balance
 from ._history import history_intervals, ladder, transaction_cycle, verdict
-from ._load import latency_cdf, latency_series, throughput
+from ._load import latency_cdf, latency_series, latency_steps, throughput
+from ._logs import logs
 from ._machines import mmu_comparison
 from ._memory import emat_surface, miss_ratio_curves, reference_pattern, tlb_reach
 from ._page_walk import page_walk
 from ._schedule import timetable
 from ._spacetime import TooManyArrows, spacetime
 from ._style import MissingExtra
+from ._surface import heatmap
 from ._timeline import timeline
 
 __all__ = [
@@ -47,16 +52,20 @@ __all__ = [
     "TooManyStates",
     "behavior",
     "clock_error",
+    "cluster_ring",
     "comparison",
     "dynamo_efficiency",
     "election_figure",
     "emat_surface",
     "exploration",
     "fault_intervals",
+    "heatmap",
     "history_intervals",
     "ladder",
     "latency_cdf",
     "latency_series",
+    "latency_steps",
+    "logs",
     "merkle_descent",
     "miss_ratio_curves",
     "mmu_comparison",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ParameterError
+from .. import units
+from ..errors import ParameterError, ParameterTypeError
+from . import _given as given
 from . import _style as style
 from ._columns import FAIL, INFO, FaultInterval, Floats, Load
 
@@ -106,6 +108,86 @@ def _cdf_curve(ax: Axes, load: Load, prefix: str, colour: str, quantiles: Sequen
             at = (value, 0.04 + 0.24 * (i % 3))
             words = f"{name}  {style.duration(value)}"
             style.write(ax, words, at, (-2, 0), ("data", "axes fraction"), rotation=90, ha="right")
+
+
+def latency_steps(
+    groups: Mapping[str, Any],
+    ax: Axes | None = None,
+    *,
+    quantile: float | None = 0.5,
+    seed: int | None = None,
+) -> Axes:
+    """The fraction of operations answered within a time, as steps, for several runs or settings side by side.
+
+    Parameters
+    ----------
+    groups : mapping of str to load or array_like
+        By name a load (as for :func:`latency_cdf`), a :class:`distlab.Latency`, or latencies in seconds; nan counts as
+        not answered, so that such a curve stays below 1.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure otherwise.
+    quantile : float, optional
+        Which quantile of what was answered the legend tells and a dot marks; None: none.
+    seed : int, optional
+        For the caption.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        ``ax``, or the new one.
+
+    Raises
+    ------
+    ParameterError
+        If there is no group, a latency is negative, or ``quantile`` is not from 0 to 1.
+    ParameterTypeError
+        If an argument is of another type.
+
+    Examples
+    --------
+    >>> import distlab as dl
+    >>> ax = dl.plot.latency_steps({"3 servers": [0.010, 0.012, 0.011], "5 servers": [0.015, 0.012, float("nan")]})
+    >>> [it.get_text() for it in ax.get_legend().get_texts()]
+    ['3 servers: p50 11 ms', '5 servers: p50 13.5 ms, 1 without answer']
+    """
+    if not isinstance(groups, Mapping):
+        raise ParameterTypeError("groups", groups, "a mapping of names to latencies")
+    if not groups:
+        raise ParameterError("groups", groups, "at least one group")
+    if quantile is not None:
+        units.probability(quantile, "quantile")
+    found = {str(name): _latencies(it, f"groups[{name!r}]") for name, it in groups.items()}
+    ax = style.axes(ax)
+    for colour, (name, latency) in zip(_cycle(), found.items(), strict=False):
+        answered = np.sort(latency[np.isfinite(latency)])
+        missing = len(latency) - len(answered)
+        told = [f"{missing:,} without answer"] if missing else []
+        if quantile is not None and len(answered):
+            at = float(np.quantile(answered, quantile))
+            told.insert(0, f"p{100 * quantile:g} {style.duration(at)}")
+            ax.plot([at], [np.searchsorted(answered, at, "right") / len(latency)], "o", color=colour, markersize=4)
+        text, shown = f"{name}: {', '.join(told)}" if told else name, _thin(len(answered))
+        share = (shown + 1) / max(len(latency), 1)
+        ax.step(answered[shown], share, where="post", color=colour, linewidth=1.5, label=text)
+    style.log_durations(ax.xaxis)
+    ax.set(ylim=(0, 1.02), xlabel="latency", ylabel="fraction of operations")
+    ax.grid(axis="both", color="0.92")
+    style.legend(ax, loc="lower right")
+    style.caption(ax, style.seed_text(seed))
+    return ax
+
+
+def _latencies(source: Any, parameter: str) -> Floats:
+    """Latencies in seconds; nan for what was not answered with success."""
+    if isinstance(source, Mapping) or isinstance(getattr(source, "columns", None), Mapping):
+        load = Load.of(source)
+        return np.where(load.answered, load.latency, np.nan)
+    found = given.numbers(source, parameter, "a load, or latencies in seconds")
+    if found.ndim != 1:
+        raise ParameterError(parameter, found.shape, "a row of latencies")
+    if (found < 0).any() or np.isinf(found).any():
+        raise ParameterError(parameter, source, "latencies from 0 on, or nan")
+    return found
 
 
 def _thin(count: int) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import math
 import zlib
 from collections.abc import Mapping, Sequence
@@ -49,6 +50,12 @@ def time_column(time: NDArray[np.float64]) -> dict[str, Any]:
     first = int(nanos[0])
     steps = np.diff(nanos.astype(np.int64), prepend=first)
     return column(steps) | {"delta": True, "first": first, "scale": _NANOS}
+
+
+def words(table: Sequence[str]) -> dict[str, Any]:
+    """A table of words: JSON, deflated."""
+    data = zlib.compress(json.dumps(table, separators=(",", ":")).encode("utf-8"), 6)
+    return {"type": "words", "count": len(table), "data": base64.b64encode(data).decode("ascii")}
 
 
 def links(trace: records.Trace, order: Causality) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ from typing import Any
 
 _START = """
 const payload = JSON.parse(document.getElementById("payload").textContent);
-const values = { payload, height: "100%", selected: payload.selected };
+const values = { ...payload, payload, height: "100%" };
 const model = {
   get: (name) => values[name],
   set: (name, value) => { values[name] = value; },
@@ -40,12 +40,11 @@ _PAGE = """<!DOCTYPE html>
 """
 
 
-def page(module: str, payload: dict[str, Any], selected: int) -> str:
+def page(module: str, payload: dict[str, Any], title: str) -> str:
     """The text of the page. Its policy allows this one script, styles, and no connection to anywhere."""
     script = module + _START
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
     policy = f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'"
     # In a script element only "<" could end it or change how it is read.
-    words = json.dumps(payload | {"selected": selected}, separators=(",", ":")).replace("<", "\\u003c")
-    title = payload["title"] or "space-time diagram"
+    words = json.dumps(payload, separators=(",", ":")).replace("<", "\\u003c")
     return _PAGE.format(policy=policy, title=escape(title), payload=words, script=script)

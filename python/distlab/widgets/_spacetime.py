@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from importlib import resources
-from pathlib import Path
+from types import MappingProxyType
 from typing import Any
-
-import numpy as np
 
 from .. import units
 from .._core import nanoseconds
 from ..errors import ParameterError, ParameterTypeError, UnknownNode
 from ..plot._order import chain_of, cuts_of, event_of, order_of, ordered_trace
-from ..plot._style import MissingExtra
 from . import _encode
-from ._page import page
+from ._picture import Picture, height_of, text_of
 
 #: Which events are marked at first; the others can be ticked in the picture.
 MARKED = ("timer", "call", "reply", "sync", "note", "crash", "pause", "resume", "fault")
-
-INLINE_BYTES = 8 << 20
-"""Up to how many bytes a page is put into the output of a notebook where anywidget is not installed."""
 
 
 def spacetime(
@@ -117,15 +110,17 @@ def spacetime(
         "hidden_nodes": [i for i, it in enumerate(names) if it not in wanted],
         "hidden_labels": [i for i, it in enumerate(allowed) if it not in chosen],
         "marked": marked,
-        "title": _text("title", title),
+        "title": text_of("title", title),
     }
     selected = -1 if cone is None else event_of(order, cone, "cone")
     shown = {"window": payload["window"], "nodes": nodes, "labels": labels, "cut": cut, "cone": cone, "chain": chain}
-    return SpaceTime(trace, payload, selected, _height(height), shown)
+    return SpaceTime(trace, payload, selected, height_of(height), shown)
 
 
-class SpaceTime:
+class SpaceTime(Picture):
     """A space-time diagram that can be moved; made by :func:`spacetime`.
+
+    The trait ``selected`` of its :meth:`widget` is the row that was clicked (-1: none), and can be set.
 
     Attributes
     ----------
@@ -139,54 +134,22 @@ class SpaceTime:
         In CSS pixels.
     """
 
+    _module = "spacetime.js"
+    _kind = "space-time diagram"
+    _traits = MappingProxyType({"selected": ("Int", -1)})
+
     def __init__(
         self, trace: Any, payload: dict[str, Any], selected: int, height: int, shown: Mapping[str, Any]
     ) -> None:
+        super().__init__()
         self.trace = trace
         self.payload = payload
         self.selected = selected
         self.height = height
         self._shown = dict(shown)
-        self._widget: Any = None
 
-    def widget(self) -> Any:
-        """The diagram as a widget for Jupyter, VS Code and Marimo; always the same one.
-
-        Its trait ``selected`` is the row that was clicked (-1: none), and can be set.
-
-        Raises
-        ------
-        MissingExtra
-            If anywidget is not installed.
-        """
-        if self._widget is None:
-            self._widget = _widget_class()(payload=self.payload, selected=self.selected, height=self.height)
-        return self._widget
-
-    def to_html(self, path: str | Path | None = None) -> str | None:
-        """A page of its own: it opens from a file, without a server or a network, and may load nothing.
-
-        Parameters
-        ----------
-        path : path, optional
-            Where to write it; without, the text is returned.
-
-        Returns
-        -------
-        str or None
-
-        Examples
-        --------
-        >>> import distlab as dl
-        >>> text = dl.spacetime(dl.Raft(3, trace="full")).to_html()
-        >>> text.startswith("<!DOCTYPE html>")
-        True
-        """
-        text = page(source(), self.payload, self.selected)
-        if path is None:
-            return text
-        Path(path).write_text(text, encoding="utf-8")
-        return None
+    def _values(self) -> dict[str, Any]:
+        return {"selected": self.selected}
 
     def plot(self, ax: Any = None, **options: Any) -> Any:
         """The same as a still picture: :func:`distlab.plot.spacetime`, with the options given here."""
@@ -194,51 +157,10 @@ class SpaceTime:
 
         return still(self.trace, ax=ax, **(self._shown | options))
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
-        """As a widget if anywidget is there, otherwise as a page in a frame."""
-        try:
-            widget = self.widget()
-        except MissingExtra:
-            return {"text/plain": repr(self), "text/html": self._frame()}
-        return widget._repr_mimebundle_()
-
-    def _frame(self) -> str:
-        from html import escape
-
-        text = self.to_html()
-        assert text is not None
-        if len(text) > INLINE_BYTES:
-            words = f"{self!r}: a page of {len(text) / 1e6:.1f} MB; write it with to_html(path), or install anywidget"
-            return f"<p>{escape(words)}</p>"
-        frame = f'style="width:100%;height:{self.height + 16}px;border:0" title="space-time diagram"'
-        return f'<iframe sandbox="allow-scripts" {frame} srcdoc="{escape(text)}"></iframe>'
-
     def __repr__(self) -> str:
         columns = self.trace.columns
         sends = int((columns["kind"] == list(columns["kinds"]).index("send")).sum())
         return f"<SpaceTime of {sends:,} messages between {len(columns['names'])} nodes, {len(self.trace):,} rows>"
-
-
-def source() -> str:
-    """The ES module that draws."""
-    return resources.files(__package__).joinpath("spacetime.js").read_text(encoding="utf-8")
-
-
-def _widget_class() -> Any:
-    """The class of the widget, made when anywidget is there: the diagram, and the row that is chosen in it."""
-    try:
-        import anywidget
-        import traitlets
-    except ImportError as error:
-        raise MissingExtra("anywidget", "widgets") from error
-    members = {
-        "__doc__": "The space-time diagram, and the row that is chosen in it.",
-        "_esm": source(),
-        "payload": traitlets.Dict().tag(sync=True),
-        "selected": traitlets.Int(-1).tag(sync=True),
-        "height": traitlets.Int(480).tag(sync=True),
-    }
-    return type("SpaceTimeWidget", (anywidget.AnyWidget,), members)
 
 
 def _trace_of(source: Any) -> Any:
@@ -272,16 +194,6 @@ def _window(window: Any) -> list[float] | None:
     if not begin < end:
         raise ParameterError("window", window, "(from, until), from < until")
     return [begin, end]
-
-
-def _height(value: Any) -> int:
-    return units.count(int(value) if isinstance(value, np.integer) else value, "height", least=120)
-
-
-def _text(parameter: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise ParameterTypeError(parameter, value, "text")
-    return value
 
 
 __all__ = ["SpaceTime", "spacetime"]

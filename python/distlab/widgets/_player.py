@@ -1,0 +1,435 @@
+"""The player: a cluster that runs before one's eyes, forwards and backwards, and on branches where something breaks."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Self
+
+import numpy as np
+
+from .. import units
+from .._core import nanoseconds
+from ..cluster import Cluster
+from ..errors import ParameterError, ParameterTypeError
+from ..plot._arrows import colours_of
+from ..plot._style import MissingExtra
+from ..portrait import FAULT_VERBS, Verb
+from ._picture import Picture, height_of, text_of
+from ._recording import Recording, Tables
+
+EVENT_LIMIT = 200_000
+"""How many events one recording holds at most."""
+
+CHUNK = 2_000
+"""How many events are recorded more when a player runs past the end."""
+
+Action = Callable[[Any], object]
+
+
+def player(
+    cluster: Cluster,
+    until: units.Duration | None = None,
+    *,
+    events: int = 3_000,
+    branches: Mapping[str, Action | tuple[units.Duration, Action]] | None = None,
+    title: str = "",
+    height: int = 640,
+) -> Player:
+    """A cluster to play, step forwards and backwards, scrub, and break.
+
+    The cluster is forked and does not move. Its nodes stand in a ring with their roles, timers and logs; messages move
+    between them. In a notebook with a running kernel, a click on a node offers to crash it, cut it off and so on, and a
+    click on another one while Shift is held cuts the link between them: what follows becomes a branch beside what was.
+    :meth:`Player.to_html` writes a page that opens without a server or a network, with everything that is recorded.
+
+    The keys are space, arrows (left and right: events, with Shift ten at a time; up and down: branches), Home, End, n
+    and p for the next and previous thing worth seeing, + and - for speed, 1 to 9 for nodes.
+
+    Parameters
+    ----------
+    cluster : Cluster
+        What to play, from where it is now.
+    until : duration, optional
+        Up to when to record; otherwise as far as ``events`` go.
+    events : int
+        How many events are recorded at first, at most; a recording that ends before ``until`` says so.
+    branches : mapping of str to callable, or to (duration, callable)
+        What else might have happened: ``{"no leader": ("0.5s", lambda c: c.crash(c.leader))}`` is a branch on which the
+        leader crashes then. Without a time, it happens where the recording begins.
+    title : str
+        Above the picture.
+    height : int
+        In CSS pixels.
+
+    Returns
+    -------
+    Player
+
+    Raises
+    ------
+    ParameterError
+        If ``until`` or the time of a branch is not within the recording, or ``events`` is above 200,000.
+    ParameterTypeError
+        If an argument is of another type.
+    ManualModeError
+        If the cluster moves only by hand.
+
+    Notes
+    -----
+    After an event, nodes that took part in it are looked at: recording takes 0.1 to 0.5 ms an event, more where logs
+    are longer than some hundreds of entries. A page takes 90 kB and about 40 bytes an event. Every 256 events a fork is
+    kept.
+
+    Examples
+    --------
+    >>> import distlab as dl
+    >>> raft = dl.Raft(3, seed=7)
+    >>> show = dl.player(raft, until="0.5s", branches={"no leader": ("0.4s", lambda c: c.crash(c.leader))})
+    >>> show.branches, raft.now
+    (['as it was', 'no leader'], 0.0)
+    >>> show.cluster("0.4s").has_leader(), show.cluster("0.4s", "no leader").has_leader()
+    (True, False)
+    """
+    if not isinstance(cluster, Cluster):
+        raise ParameterTypeError("cluster", cluster, "a cluster")
+    if units.count(events, "events") > EVENT_LIMIT:
+        raise ParameterError("events", events, f"at most {EVENT_LIMIT:,}")
+    end_ns = None
+    if until is not None:
+        end_ns = nanoseconds(until, "until")
+        if end_ns <= cluster._world.now:
+            raise ParameterError("until", until, f"a time after now, {cluster.now:g} s")
+    if branches is not None and not isinstance(branches, Mapping):
+        raise ParameterTypeError("branches", branches, "a mapping of names to callables, or to (time, callable)")
+    found = Player(cluster, end_ns, int(events), text_of("title", title), height_of(height))
+    for name, wanted in (branches or {}).items():
+        at, act = wanted if isinstance(wanted, tuple) and len(wanted) == 2 else (None, wanted)
+        found.branch(name, act, at)
+    return found
+
+
+@dataclass
+class Branch:
+    """One course of events; it shares what came before with its parent."""
+
+    name: str
+    parent: int  # -1: none
+    at: int  # the last position of the parent's course that it shares
+    recording: Recording
+    most: int  # how far it may be recorded
+    wanted_ns: int | None
+    _encoded: tuple[Any, dict[str, Any]] | None = field(default=None, repr=False)
+
+    @property
+    def notice(self) -> str:
+        """Why the recording ends where it does, if there is something to say."""
+        recording = self.recording
+        if recording.stopped:
+            return recording.stopped
+        if recording.position >= EVENT_LIMIT or (self.wanted_ns is not None and recording.end_ns < self.wanted_ns):
+            return f"recorded up to event {recording.position:,}, at {units.seconds(recording.end_ns):.6g} s"
+        return ""
+
+    def encode(self) -> dict[str, Any]:
+        """For the browser; the columns are packed once."""
+        key = (self.recording.position, self.recording.end_ns)
+        if self._encoded is None or self._encoded[0] != key:
+            self._encoded = (key, self.recording.encode())
+        return {"name": self.name, "parent": self.parent, "at": self.at, "notice": self.notice} | self._encoded[1]
+
+
+class Player(Picture):
+    """A cluster to play; made by :func:`player`.
+
+    Attributes
+    ----------
+    payload : dict
+        What the browser gets: JSON, with columns deflated and in base64.
+    height : int
+        In CSS pixels.
+    """
+
+    _module = "player.js"
+    _kind = "player"
+    _traits = MappingProxyType({"live": ("Bool", False), "asked": ("Dict", None), "answer": ("Dict", None)})
+
+    def __init__(self, cluster: Cluster, end_ns: int | None, events: int, title: str, height: int) -> None:
+        super().__init__()
+        self.height = height
+        self._title = title
+        self._tables = Tables()
+        recording = Recording(cluster.fork(), self._tables, _sent_ns(cluster))
+        recording.begin(False)
+        recording.run(end_ns, events)
+        self._branches = [Branch("as it was", -1, 0, recording, events, end_ns)]
+
+    # -- branches -------------------------------------------------------------------------------------
+
+    @property
+    def branches(self) -> list[str]:
+        """The names of the branches; the first is the run as it was."""
+        return [it.name for it in self._branches]
+
+    def branch(self, name: str, act: Action, at: units.Duration | None = None, of: str | None = None) -> Self:
+        """Record what would have followed if something had been done at a time.
+
+        Parameters
+        ----------
+        name : str
+            Of the branch.
+        act : callable
+            What is done, to a fork: ``lambda cluster: cluster.crash("n0")``.
+        at : duration, optional
+            When; otherwise where the recording begins.
+        of : str, optional
+            On which branch; the first otherwise.
+
+        Raises
+        ------
+        ParameterError
+            If there is such a branch, or the time is not within what is recorded.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> show = dl.player(dl.Raft(3, seed=7), until="0.5s").branch("split", lambda c: c.isolate("n0"), "0.1s")
+        >>> show.branches
+        ['as it was', 'split']
+        """
+        if not isinstance(name, str) or not name:
+            raise ParameterTypeError("branches", name, "the name of a branch")
+        if name in self.branches:
+            raise ParameterError("branches", name, "a name that no branch has")
+        if not callable(act):
+            raise ParameterTypeError(f"branches[{name!r}]", act, "a callable, or (time, callable)")
+        index = self._index(of)
+        time_ns = self._start_ns if at is None else self._within(at, index)
+        self._fork(name, act, index, self._position(index, time_ns), time_ns)
+        self._publish()
+        return self
+
+    def cluster(self, at: units.Duration, branch: str | None = None) -> Cluster:
+        """A cluster as things stood at a time, to look into or to run on; its trace holds what happens from then on.
+
+        Parameters
+        ----------
+        at : duration
+            A time that is recorded.
+        branch : str, optional
+            On which branch; the first otherwise.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> dl.player(dl.Raft(3, seed=7), until="0.5s").cluster("0.25s").now
+        0.25
+        """
+        index = self._index(branch)
+        time_ns = self._within(at, index)
+        return self._moment(index, self._position(index, time_ns), time_ns)[0]
+
+    def extend(self, duration: units.Duration, branch: str | None = None) -> Self:
+        """Record more of a branch, of the first otherwise.
+
+        Raises
+        ------
+        ParameterError
+            If it holds 200,000 events already.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> dl.player(dl.Raft(3, seed=7), until="0.5s").extend("0.5s").cluster("1s").has_leader()
+        True
+        """
+        found = self._branches[self._index(branch)]
+        self._run_on(found, units.positive(duration, "duration"), EVENT_LIMIT)
+        self._publish()
+        return self
+
+    @property
+    def _start_ns(self) -> int:
+        return self._branches[0].recording.start_ns
+
+    def _index(self, name: str | None) -> int:
+        if name is None:
+            return 0
+        if name not in self.branches:
+            raise ParameterError("branch", name, f"one of {', '.join(map(repr, self.branches))}")
+        return self.branches.index(name)
+
+    def _within(self, at: units.Duration, index: int) -> int:
+        time_ns = nanoseconds(at, "at")
+        end_ns = self._branches[index].recording.end_ns
+        if not self._start_ns <= time_ns <= end_ns:
+            bounds = f"from {units.seconds(self._start_ns):g} s to {units.seconds(end_ns):g} s"
+            raise ParameterError("at", at, f"a time that is recorded, {bounds}")
+        return time_ns
+
+    def _position(self, index: int, time_ns: int) -> int:
+        """The last position of a branch's course that was reached by a time."""
+        branch = self._branches[index]
+        if branch.parent >= 0 and time_ns < branch.recording.start_ns:
+            return self._position(branch.parent, time_ns)
+        return branch.at + branch.recording.at(time_ns)
+
+    def _moment(self, index: int, position: int, time_ns: int) -> tuple[Cluster, dict[int, int]]:
+        branch = self._branches[self._owner(index, position, time_ns)]
+        return branch.recording.moment(position - branch.at, time_ns)
+
+    def _owner(self, index: int, position: int, time_ns: int) -> int:
+        """The branch that holds a moment of a branch's course: itself, or the one it has it from."""
+        branch = self._branches[index]
+        own = position - branch.at
+        if branch.parent >= 0 and (time_ns < branch.recording.start_ns or own < branch.recording.checkpoints[0][0]):
+            return self._owner(branch.parent, min(position, branch.at), time_ns)
+        return index
+
+    def _fork(self, name: str, act: Action, index: int, position: int, time_ns: int) -> None:
+        cluster, sent_ns = self._moment(index, position, time_ns)
+        recording = Recording(cluster, self._tables, sent_ns)
+        with cluster._explained():
+            act(cluster)
+        recording.begin(True)
+        root = self._branches[0]
+        span = root.recording.end_ns - self._start_ns
+        until_ns = max(root.recording.end_ns, recording.start_ns + span // 4)
+        recording.run(until_ns, root.most)
+        parent = self._owner(index, position, time_ns)
+        self._branches.append(Branch(name, parent, position, recording, root.most, until_ns))
+
+    @staticmethod
+    def _run_on(branch: Branch, duration_ns: int, most: int) -> None:
+        recording = branch.recording
+        if recording.stopped:
+            raise ParameterError("branch", branch.name, "a branch that can go on", recording.stopped)
+        if recording.position >= EVENT_LIMIT:
+            raise ParameterError(
+                "branch", branch.name, f"a branch with fewer than {EVENT_LIMIT:,} events", branch.notice
+            )
+        until_ns = recording.end_ns + duration_ns
+        limited = recording.run(until_ns, min(most, EVENT_LIMIT))
+        branch.wanted_ns = until_ns if limited and most == EVENT_LIMIT else None
+
+    # -- for the browser ------------------------------------------------------------------------------
+
+    @property
+    def payload(self) -> dict[str, Any]:  # type: ignore[override]
+        verbs = type(self._branches[0].recording.cluster)._verbs
+        return {
+            "version": 1,
+            "title": self._title,
+            "kinds": list(self._branches[0].recording.cluster._world.trace()["kinds"]),
+            "verbs": [{"name": name, "when": it.when, "own": name not in FAULT_VERBS} for name, it in verbs.items()],
+            "colours": self._colours(),
+            "branches": [it.encode() for it in self._branches],
+            "tables": self._tables.encode(),
+        }
+
+    def _colours(self) -> list[str]:
+        """The colour of each label, as the space-time diagram has them."""
+        labels = np.asarray(list(self._tables.labels), np.str_)
+        sent = [it.label for branch in self._branches for it in branch.recording._messages]
+        named = colours_of(labels[np.asarray(sent, np.int64)])
+        return [named.get(str(it), "#8C8C8C") for it in labels]
+
+    def widget(self) -> Any:
+        new = self._widget is None
+        found = super().widget()
+        if new:
+            found.live = True
+            found.observe(self._asked, names="asked")
+        return found
+
+    def _publish(self) -> None:
+        if self._widget is not None:
+            self._widget.payload = self.payload
+
+    def _asked(self, change: Any) -> None:
+        """The widget wants a branch to go on, or something to happen to a node."""
+        asked = change["new"]
+        index, problem = int(asked.get("branch", 0)), ""
+        try:
+            if asked.get("do") == "extend":
+                branch = self._branches[index]
+                span = branch.recording.end_ns - self._start_ns
+                self._run_on(branch, max(span // 2, 1_000_000), branch.recording.position + CHUNK)
+            else:
+                index = self._act(asked, index)
+        except Exception as error:  # whatever it is, the picture waits for an answer
+            problem = str(error) or type(error).__name__
+        self._publish()
+        self._widget.answer = {"id": asked.get("id"), "branch": index, "problem": problem}
+
+    def _act(self, asked: Mapping[str, Any], index: int) -> int:
+        verb, node = str(asked["verb"]), str(asked["node"])
+        known = type(self._branches[0].recording.cluster)._verbs
+        other = asked.get("other")
+        if other is not None:
+            known = {**known, "link": Verb("up", lambda cluster, it: _switch_link(cluster, it, str(other)))}
+        if verb not in known:
+            raise ParameterError("verb", verb, f"one of {', '.join(known)}")
+        act = known[verb].act
+        name = f"{verb} {node}" if known[verb].when != "cut" else verb
+        if verb == "link":
+            name = f"link {node} - {other}"
+        time_ns = round(float(asked["time"]) * units.SECOND)
+        number = 1 + sum(it == name or it.startswith(f"{name} (") for it in self.branches)
+        name = name if number == 1 else f"{name} ({number})"
+        self._fork(name, lambda cluster: act(cluster, node), index, int(asked["position"]), time_ns)
+        return len(self._branches) - 1
+
+    # -- as a still picture ---------------------------------------------------------------------------
+
+    def plot(self, at: units.Duration | None = None, branch: str | None = None, ax: Any = None, **options: Any) -> Any:
+        """A moment as a still picture, the last of the branch otherwise: :func:`distlab.plot.cluster_ring`."""
+        from ..plot import cluster_ring
+
+        index = self._index(branch)
+        time_ns = self._branches[index].recording.end_ns if at is None else self._within(at, index)
+        cluster, sent_ns = self._moment(index, self._position(index, time_ns), time_ns)
+        return cluster_ring(cluster, ax, sent={id: units.seconds(it) for id, it in sent_ns.items()}, **options)
+
+    def _still(self) -> dict[str, Any]:
+        """The last moment as PNG, if matplotlib is there: for where no widget is shown, such as on a forge."""
+        try:
+            figure = self.plot().get_figure()
+        except MissingExtra:
+            return {}
+        from matplotlib.pyplot import close
+
+        data = io.BytesIO()
+        figure.savefig(data, format="png", dpi=100)
+        close(figure)
+        return {"image/png": base64.b64encode(data.getvalue()).decode("ascii")}
+
+    def __repr__(self) -> str:
+        events, messages = self._branches[0].recording.counts()
+        count = len(self._branches)
+        notice = f", {self._branches[0].notice}" if self._branches[0].notice else ""
+        branches = f"{count} branch{'es' if count != 1 else ''}"
+        return f"<Player of {events:,} events and {messages:,} messages, {branches}{notice}>"
+
+
+def _switch_link(cluster: Cluster, a: str, b: str) -> None:
+    """Cut the link between two nodes, or mend it if it is cut."""
+    if {(a, b), (b, a)} & set(cluster.cuts):
+        cluster.mend(a, b)
+    else:
+        cluster.cut(a, b)
+
+
+def _sent_ns(cluster: Cluster) -> dict[int, int]:
+    """When messages that are under way were sent, as far as the cluster's own trace tells."""
+    columns = cluster._world.trace()
+    waiting = [row["id"] for row in cluster._world.pending(False) if row["src"] is not None]
+    codes = [columns["kinds"].index(it) for it in ("send", "duplicate")]
+    chosen = np.isin(columns["kind"], codes) & np.isin(columns["id"], np.asarray(waiting, np.uint64))
+    return dict(zip(columns["id"][chosen].tolist(), columns["time_ns"][chosen].tolist(), strict=True))
+
+
+__all__ = ["Player", "player"]
