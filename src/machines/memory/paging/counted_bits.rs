@@ -11,8 +11,8 @@ const GROUP: usize = PARTS * BLOCK;
 const SECTION: usize = PARTS * GROUP;
 
 /// How many bits are before each of sixteen parts in their whole: numbers side by side in words (of 16 bits in 4 words,
-/// of 32 in 8), so that few instructions change all of them. A number that is not known yet may borrow from those behind
-/// it, which are not known either.
+/// of 32 in 8), so that few instructions change all of them. A number that is not known yet may borrow from those
+/// behind it, which are not known either.
 #[derive(Clone, Copy)]
 #[repr(align(32))]
 struct Parts<const WORDS: usize>([u64; WORDS]);
@@ -178,46 +178,41 @@ impl CountedBits {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::sim::{Purpose, Rng};
 
     /// Enough bits for several sections. Most that go are near the end, where some numbers are not known yet.
     #[test]
-    fn bits_are_counted_as_a_set_counts_them() {
-        for seed in 0..9 {
+    fn bits_are_counted_as_they_are_one_by_one() {
+        for seed in 0..12 {
             let mut rng = Rng::stream(seed, Purpose::Memory, 9, 0);
             let length = [1, 40_000, 700_000][seed as usize % 3];
-            let (mut bits, mut set) = (CountedBits::new(length), BTreeSet::new());
-            let mut end = 0;
+            let (mut bits, mut set) = (CountedBits::new(length), Vec::new());
+            let ones = |set: &[bool]| set.iter().map(|bit| u32::from(*bit)).sum::<u32>();
             while !bits.is_full() {
                 for _ in 0..20 + rng.below(1 + length as u64 / 16) {
                     if !bits.is_full() {
-                        assert_eq!(bits.push(), end, "seed {seed}");
-                        set.insert(end);
-                        end += 1;
+                        assert_eq!(bits.push() as usize, set.len(), "seed {seed}");
+                        set.push(true);
                     }
                 }
                 for _ in 0..rng.below(20) {
-                    let most = set.last().copied().unwrap_or(0);
-                    let from = match rng.below(4) {
-                        0 => most.saturating_sub(rng.below(1 + u64::from(most)) as u32),
-                        _ => most.saturating_sub(rng.below(100) as u32),
-                    };
-                    let Some(line) = set.range(from..).next().copied() else { continue };
-                    let behind = set.range(line..).count() as u32;
-                    assert_eq!(bits.before(line), set.len() as u32 - behind, "seed {seed}, line {line}");
-                    assert_eq!(bits.take(line), behind, "seed {seed}, line {line}");
-                    set.remove(&line);
-                    assert_eq!(bits.ones() as usize, set.len());
+                    let reach = if rng.below(4) == 0 { set.len() } else { set.len().min(100) };
+                    let line = set.len() - 1 - rng.below(reach as u64) as usize;
+                    if set[line] {
+                        let behind = ones(&set[line..]);
+                        assert_eq!(bits.before(line as u32), ones(&set[..line]), "seed {seed}, line {line}");
+                        assert_eq!(bits.take(line as u32), behind, "seed {seed}, line {line}");
+                        set[line] = false;
+                        assert_eq!(bits.ones(), ones(&set), "seed {seed}");
+                    }
                 }
             }
             // What is before lines whose bits are gone is known, too.
             let mut before = 0;
-            for line in 0..end {
-                assert_eq!(bits.before(line), before, "seed {seed}, line {line}");
-                before += u32::from(set.contains(&line));
+            for (line, bit) in set.iter().enumerate() {
+                assert_eq!(bits.before(line as u32), before, "seed {seed}, line {line}");
+                before += u32::from(*bit);
             }
         }
     }

@@ -3,8 +3,8 @@
 //!
 //! The stack distance of a reference is the number of different pages since the last one to its page, itself included.
 //! A bit for each reference that is still the last one to its page: the distance is the number of bits from the last
-//! reference on (Olken 1981 keeps them in a tree). Lines are numbered anew once they run out, so that there are never many
-//! more lines than pages.
+//! reference on (Olken 1981 keeps them in a tree). The lines of bits are numbered anew once they run out, so that there
+//! are never many more of them than pages.
 use prefetch_index::prefetch_index;
 
 use super::counted_bits::CountedBits;

@@ -223,12 +223,12 @@ fn arrays_and_tables_look_up_the_same(string: &[u64], bits: u32) {
     }
     let next = optimal::next_uses(&far, 0, &mut || true).unwrap();
     assert!(next == optimal::next_uses(string, bits, &mut || true).unwrap());
-    let mut last = std::collections::BTreeMap::new();
-    for (at, page) in far.iter().enumerate() {
-        let expected = last.insert(page, at);
-        assert!(expected.is_none_or(|before| next[before] as usize == at));
+    let mut last = vec![None; string.len()];
+    for (at, page) in string.iter().enumerate() {
+        let before = last[(page >> bits) as usize].replace(at);
+        assert!(before.is_none_or(|before: usize| next[before] as usize == at));
     }
-    assert!(last.values().all(|at| next[*at] == u32::MAX));
+    assert!(last.into_iter().flatten().all(|at| next[at] == u32::MAX));
 }
 
 #[test]
