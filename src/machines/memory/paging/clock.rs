@@ -1,5 +1,6 @@
 //! The policies with a hand: CLOCK and SIEVE.
-use super::index::{Index, NONE, Slots};
+use super::index::{Index, Slots};
+use super::places::NONE;
 use super::queues::List;
 use super::replacement::{Access, Repeat, Replacement};
 

@@ -1,6 +1,7 @@
 //! Least frequently used, in constant time: pages that were used equally often stand in one list, and the lists in
 //! the order of their counts (Shah, Mitra and Matani 2010).
-use super::index::{Index, NONE, Slots};
+use super::index::{Index, Slots};
+use super::places::NONE;
 use super::replacement::{Access, Repeat, Replacement};
 
 /// Least frequently used since it came; of equals, who became so first.

@@ -1,11 +1,6 @@
 //! The pages that are known, each with a slot: a small number under which things are kept about it.
 
-use prefetch_index::prefetch_index;
-
-use super::lru::{Numbered, Places, Table};
-
-/// No slot.
-pub(super) const NONE: u32 = u32::MAX;
+use super::places::{NONE, Numbered, Places, Table};
 
 /// From pages to slots and back, with one number of the owner's for each slot beside its page, where it costs nothing
 /// to look at once the page was found.
@@ -21,9 +16,6 @@ pub trait Index: Clone {
 
     /// The slot of a page.
     fn find(&self, page: Self::Page) -> Option<u32>;
-
-    /// Has what [`find`](Self::find) will look at on its way from memory.
-    fn prefetch(&self, page: Self::Page);
 
     /// The page of a slot.
     fn page(&self, slot: u32) -> Self::Page;
@@ -106,11 +98,6 @@ impl Index for Hashed {
     }
 
     #[inline]
-    fn prefetch(&self, page: u64) {
-        prefetch_index(&self.entries, self.chains[self.chain(page)] as usize);
-    }
-
-    #[inline]
     fn page(&self, slot: u32) -> u64 {
         self.entries[slot as usize].page
     }
@@ -176,11 +163,6 @@ impl Index for Direct {
     }
 
     #[inline]
-    fn prefetch(&self, page: u32) {
-        prefetch_index(&self.slots, page as usize);
-    }
-
-    #[inline]
     fn page(&self, slot: u32) -> u32 {
         self.pages[slot as usize].0
     }
@@ -229,11 +211,6 @@ impl<I: Index> Slots<I> {
     #[inline]
     pub(super) fn find(&self, page: I::Page) -> Option<u32> {
         self.index.find(page)
-    }
-
-    #[inline]
-    pub(super) fn prefetch(&self, page: I::Page) {
-        self.index.prefetch(page);
     }
 
     #[inline]

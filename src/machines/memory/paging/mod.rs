@@ -5,13 +5,14 @@
 //! number of frames from one pass (Mattson et al. 1970).
 mod adaptive;
 mod clock;
+mod counted_bits;
 pub mod distances;
 mod frequency;
 mod index;
 mod kind;
-mod last;
 mod lru;
 pub mod optimal;
+mod places;
 mod plain;
 mod queues;
 mod replacement;

@@ -4,26 +4,44 @@
 //! to be looked up again: a set holds, for each page with a frame, where it comes next; a reference hits if its own
 //! place is in the set, and the victim is the largest member.
 
-use super::index::NONE;
-use super::last::{GROUP, Last};
+use super::places::{NONE, Numbered, Places, Table};
 use super::simulate::{CHUNK, Error};
+
+/// References that are looked up together: their ways to memory overlap.
+const GROUP: usize = 32;
 
 /// Of each reference, the place of the next one to its page; `u32::MAX`: there is none. `go_on` is asked now and then.
 pub fn next_uses(pages: &[u64], page_bits: u32, go_on: &mut dyn FnMut() -> bool) -> Result<Vec<u32>, Error> {
     assert!(pages.len() < NONE as usize, "references are counted by 32 bits");
-    let mut last = Last::new(pages, page_bits);
+    match Numbered::for_all(pages, page_bits) {
+        Some(places) => look_back(pages, places, |page| (page >> page_bits) as u32, go_on),
+        None => look_back(pages, Table::new(), |page| page >> page_bits, go_on),
+    }
+}
+
+/// The same, with the last reference seen to each page, which is the next one of those before it.
+fn look_back<P: Places>(
+    pages: &[u64],
+    mut places: P,
+    number: impl Fn(u64) -> P::Page,
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<Vec<u32>, Error> {
     let mut next = vec![NONE; pages.len()];
     let mut at = pages.len() as u32;
     for (group, next) in pages.rchunks(GROUP).zip(next.rchunks_mut(GROUP)) {
         if at as usize % CHUNK < GROUP && !go_on() {
             return Err(Error::Interrupted);
         }
-        let pages = || group.iter().map(|page| page >> page_bits);
-        pages().for_each(|page| last.prefetch(page));
-        for (page, next) in pages().zip(next).rev() {
+        while !places.has_room(GROUP) {
+            places.grow();
+        }
+        let mut starts = [0; GROUP];
+        places.starts(group.iter().map(|page| number(*page)), &mut starts);
+        for ((page, next), start) in group.iter().zip(next).zip(&starts).rev() {
             at -= 1;
-            let number = last.number(page);
-            *next = last.replace(number, at);
+            let place = places.place(number(*page), *start).expect("room was made");
+            *next = places.line(place);
+            places.set_line(place, at);
         }
     }
     Ok(next)
@@ -47,7 +65,7 @@ pub struct Optimal<'a> {
     frames: usize,
     resident: usize,
     /// Where each page with a frame comes next.
-    awaited: Places,
+    awaited: PlaceSet,
     /// The last references to pages with a frame that do not come again.
     done: Vec<u32>,
 }
@@ -55,7 +73,7 @@ pub struct Optimal<'a> {
 impl<'a> Optimal<'a> {
     /// Free frames, for references whose next uses these are.
     pub fn new(next: &'a [u32], frames: usize) -> Self {
-        Self { next, frames, resident: 0, awaited: Places::below(next.len()), done: Vec::new() }
+        Self { next, frames, resident: 0, awaited: PlaceSet::below(next.len()), done: Vec::new() }
     }
 
     /// The reference at `at`; they come in order.
@@ -80,11 +98,11 @@ impl<'a> Optimal<'a> {
 
 /// A set of places, with its largest member at hand: bits, and bits that say where bits are, level by level.
 #[derive(Clone, Debug)]
-struct Places {
+struct PlaceSet {
     levels: Vec<Vec<u64>>,
 }
 
-impl Places {
+impl PlaceSet {
     fn below(places: usize) -> Self {
         let mut levels = Vec::new();
         let mut words = places.div_ceil(64).max(1);

@@ -1,5 +1,6 @@
 //! Queues of slots.
-use super::index::{Index, NONE, Slots};
+use super::index::{Index, Slots};
+use super::places::NONE;
 
 /// The shortest that a log is made.
 const SHORTEST: usize = 1024;

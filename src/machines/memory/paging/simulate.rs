@@ -2,9 +2,10 @@
 use rayon::prelude::*;
 
 use super::distances;
-use super::index::{Direct, Hashed, NONE, Slots};
+use super::index::{Direct, Hashed, Slots};
 use super::kind::{Kind, Options};
 use super::optimal::{Met, Optimal, next_uses};
+use super::places::NONE;
 use super::replacement::{Access, Counts, Policy, Replacement, with_machine};
 use crate::sim::Invalid;
 

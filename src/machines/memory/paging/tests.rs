@@ -183,7 +183,7 @@ fn one_pass_gives_the_misses_of_lru_for_every_number_of_frames() {
     }
 }
 
-/// Enough references to number places anew and to write logs out, many times, with tables small and large, and where
+/// Enough references to number lines anew and to write logs out, many times, with tables small and large, and where
 /// references are looked up in groups.
 #[test]
 fn distances_and_runs_agree_on_long_strings() {
@@ -201,7 +201,34 @@ fn distances_and_runs_agree_on_long_strings() {
             let counts = simulate(&run, Kind::Lru, frames, &Options::default(), &mut || true).unwrap();
             assert_eq!(counts.faults, misses[(frames as usize).min(misses.len()) - 1]);
         }
+        arrays_and_tables_look_up_the_same(&string, bits);
     }
+}
+
+/// The distances and the next uses of a long string, and of one with the same pages numbered far apart.
+fn arrays_and_tables_look_up_the_same(string: &[u64], bits: u32) {
+    let far: Vec<u64> =
+        string.iter().map(|page| (page >> bits).wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
+    let all = |pages: &[u64], bits: u32| {
+        let mut found = Vec::with_capacity(pages.len());
+        distances::for_each(pages, bits, &mut || true, |distance| found.push(distance)).unwrap();
+        found
+    };
+    let distances = all(string, bits);
+    assert!(distances == all(&far, 0));
+    let misses = distances::misses(&distances::histogram(&far, 0, &mut || true).unwrap());
+    let longer = |frames: u32| distances.iter().filter(|it| **it == distances::COLD || **it > frames).count();
+    for frames in [1, 2, 100, 1000, misses.len()] {
+        assert_eq!(misses[frames - 1], longer(frames as u32) as u64);
+    }
+    let next = optimal::next_uses(&far, 0, &mut || true).unwrap();
+    assert!(next == optimal::next_uses(string, bits, &mut || true).unwrap());
+    let mut last = vec![None; string.len()];
+    for (at, page) in string.iter().enumerate() {
+        let before = last[(page >> bits) as usize].replace(at);
+        assert!(before.is_none_or(|before: usize| next[before] as usize == at));
+    }
+    assert!(last.into_iter().flatten().all(|at| next[at] == u32::MAX));
 }
 
 #[test]
