@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from html import escape
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,6 +18,14 @@ from ._page import page
 
 INLINE_BYTES = 8 << 20
 """Up to how many bytes a page is put into the output of a notebook where anywidget is not installed."""
+
+PARTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "spacetime.js": ("shared.js", "spacetime.js"),
+        "player.js": ("shared.js", "recording.js", "ring.js", "strip.js", "player.js"),
+    }
+)
+"""The files that make up each module; a file knows only those before it."""
 
 
 class Picture:
@@ -107,9 +116,9 @@ class Picture:
 
 
 def source(module: str) -> str:
-    """An ES module that draws: what all share, and its own part."""
+    """An ES module that draws: the parts of :data:`PARTS`, one after the other."""
     folder = resources.files(__package__)
-    return "\n".join(folder.joinpath(it).read_text(encoding="utf-8") for it in ("shared.js", module))
+    return "\n".join(folder.joinpath(it).read_text(encoding="utf-8") for it in PARTS[module])
 
 
 def _widget_class(picture: type[Picture]) -> Any:

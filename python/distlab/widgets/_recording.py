@@ -282,7 +282,7 @@ class Recording(Runner):
         for key, at in due.items():
             if self._armed.get(key) != at:
                 self._timers.append((self.position, *key, max(at - now, 0) + 1))
-        self._timers += [(self.position, *key, 0) for key in self._armed.keys() - due.keys()]
+        self._timers += [(self.position, *key, 0) for key in sorted(self._armed.keys() - due.keys())]
         self._armed = due
 
     def _read_cuts(self) -> None:

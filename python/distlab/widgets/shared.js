@@ -1,7 +1,7 @@
 /**
  * What the moving pictures share: columns, searching, words for numbers, looks, elements.
  *
- * Python puts it in front of the module of a picture, so that each picture is one plain ES module.
+ * Python puts it in front of the other parts of a picture, so that each picture is one plain ES module.
  */
 
 /** How many messages share one entry of the index of arrivals. */

@@ -1,9 +1,10 @@
 /**
  * The space-time diagram: a lane for each node, an arrow for each message, time to the right.
  *
- * One plain ES module without dependencies. `render({ model, el })` is what anywidget calls; a stand-alone page calls
- * it with a model of its own. Three parts, each of which knows only those before it: functions of data that run
- * anywhere, `Diagram` that knows a canvas, and `Page` that knows the elements, the pointer and the keys.
+ * Plain JavaScript without dependencies; Python puts `shared.js` in front of it, so that it is one ES module.
+ * `render({ model, el })` is what anywidget calls; a stand-alone page calls it with a model of its own. Three parts, each
+ * of which knows only those before it: functions of data that run anywhere, `Diagram` that knows a canvas, and `Page`
+ * that knows the elements, the pointer and the keys.
  *
  * The cost of a frame depends on what is in view, not on the length of the trace: messages are sorted by when they
  * leave, with the latest arrival of each block, and above `ARROW_LIMIT` in view their density is drawn instead.
@@ -1578,8 +1579,7 @@ class Page {
       unit = event.deltaMode === 1 ? 18 : event.deltaMode === 2 ? 300 : 1;
     if (Math.abs(event.deltaX) > Math.abs(event.deltaY)) diagram.pan(event.deltaX * unit);
     else if (event.shiftKey) diagram.scroll += event.deltaY * unit;
-    else
-      diagram.zoom(Math.exp(clamp(event.deltaY * unit, -300, 300) * (event.ctrlKey ? 0.01 : 0.002)), event.offsetX);
+    else diagram.zoom(Math.exp(clamp(event.deltaY * unit, -300, 300) * (event.ctrlKey ? 0.01 : 0.002)), event.offsetX);
     this.hovered(null);
     this.invalidate();
   }
