@@ -109,7 +109,8 @@ impl<P: Protocol> History<P> {
     /// Which process each operation belongs to, as (node, lane): no two operations of one lane overlap.
     ///
     /// A node may have several operations open; checkers know only processes with one at a time. Each goes to
-    /// the lowest lane of its node that is free; an operation without an answer keeps its lane for ever.
+    /// the lowest lane of its node that is free; an operation without an answer, or with one that does not tell
+    /// whether it took effect, keeps its lane for ever.
     /// Costs O(n log n).
     pub fn processes(&self) -> Vec<(NodeId, u32)> {
         let mut lanes: Vec<Lanes> = Vec::new();
@@ -117,7 +118,8 @@ impl<P: Protocol> History<P> {
             if lanes.len() <= op.node.index() {
                 lanes.resize_with(op.node.index() + 1, Lanes::default);
             }
-            let end = op.answer.as_ref().map_or(Time::MAX, |(at, _)| *at);
+            let known = op.answer.as_ref().filter(|(_, reply)| P::outcome(reply) != Outcome::Info);
+            let end = known.map_or(Time::MAX, |(at, _)| *at);
             (op.node, lanes[op.node.index()].take(op.called_at, end))
         };
         // By hand, operations can be delivered in another order than they were numbered in.
