@@ -596,7 +596,11 @@ class Raft(Cluster):
         return self.call(self._asked(node), {"raft": {"transfer": {"to": self._server(to)}}})
 
     def forget_leader(self, node: str) -> Op:
-        """Make a follower act as if it had not heard of its leader for long."""
+        """Make a follower act as if it had not heard of its leader for long.
+
+        It then votes for whoever asks, which a leader that reads by a lease relies on nobody doing: with
+        ``read_mode="lease"`` what is read afterwards may be stale.
+        """
         return self.call(self._server(node), {"raft": "forget_leader"})
 
     def add_server(self, name: str) -> Self:
