@@ -576,20 +576,31 @@ def test_a_candidate_shows_its_votes_and_a_leader_how_far_the_others_are():
 
 
 class Speaking(Relay):
+    """Keeps what it hears as a log, and every now and then forgets the beginning of it, or its end."""
+
     def portrait(self):
-        return dl.Portrait("relay", "leading", str(self.heard), log=dl.LogPortrait([(1, "a"), (2, "b")], committed=1))
+        last, first = self.heard - self.heard % 5 // 4, 1 + self.heard // 4 * 3
+        entries = [(1 + i // 3 + self.heard // 10, f"word {i}") for i in range(first, last + 1)]
+        log = dl.LogPortrait(entries, first=first, committed=first, applied=first, unit="round")
+        return dl.Portrait("relay", "leading", str(self.heard), log=log)
 
 
 def test_a_node_written_in_python_speaks_for_itself(tmp_path):
     cluster = dl.Cluster.of({"a": Speaking(), "b": Relay()}, seed=1, network=dl.Network(latency="2ms"))
-    show = dl.player(cluster, until="60ms")
+    show = dl.player(cluster, until="0.4s")
     plain = cluster.fork().run(until="50ms")
     assert plain.portrait("a").badge == str(plain.node("a").heard) != "0"
     assert plain.portrait("b").facts == {"heard": plain.node("b").heard}
     assert cluster.fork().crash("a").portrait("a").log is None
     if pictures.NODE:
-        (scene,) = in_node(tmp_path, SCENES, payload=show.payload, times=[0.05], branch=0)
-        scene_matches(scene, plain)
+        times = moments(plain, 0.4, 30)
+        firsts = set()
+        for time, scene in zip(
+            times, in_node(tmp_path, SCENES, payload=show.payload, times=times, branch=0), strict=True
+        ):
+            scene_matches(scene, plain.run(until=time))
+            firsts.add(scene["nodes"][0]["log"]["first"])
+        assert len(firsts) > 5
 
     class Wrong(Relay):
         def portrait(self):

@@ -419,6 +419,14 @@ class Cluster(FaultVerbs):
             Where to draw; a new figure otherwise.
         **options
             As for :func:`distlab.plot.cluster_ring`.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> raft = dl.Raft(3, seed=7)
+        >>> ax = raft.plot_ring("0.4s")
+        >>> raft.now
+        0.0
         """
         from .plot import cluster_ring
 

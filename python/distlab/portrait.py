@@ -112,6 +112,13 @@ class Verb:
         While the node runs and is not paused, is down, is paused, or while some link is cut.
     act : callable
         Does it, given the cluster and the name of the node.
+
+    Examples
+    --------
+    >>> from distlab.portrait import Verb
+    >>> wipe = Verb("up", lambda cluster, node: cluster.wipe(node))
+    >>> wipe.when
+    'up'
     """
 
     when: Literal["up", "down", "paused", "cut"]

@@ -436,7 +436,15 @@ class Raft(Cluster):
         }
 
     def portrait(self, node: str) -> Portrait:
-        """What pictures say about a server or client: of a server its role, term, votes and log."""
+        """What pictures say about a server or client: of a server its role, term, votes and log.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> raft = dl.Raft(3, manual=True).campaign("n0")
+        >>> raft.portrait("n0").votes
+        {'n0': True, 'n1': None, 'n2': None}
+        """
         return portrait(self, node)
 
     def _sketch(self, node: str) -> Any:

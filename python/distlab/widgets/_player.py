@@ -151,6 +151,12 @@ class Player(Picture):
         What the browser gets: JSON, with columns deflated and in base64.
     height : int
         In CSS pixels.
+
+    Examples
+    --------
+    >>> import distlab as dl
+    >>> dl.player(dl.Raft(3, seed=7), until="0.5s")
+    <Player of ... events and ... messages, 1 branch>
     """
 
     _module = "player.js"
@@ -386,7 +392,24 @@ class Player(Picture):
     # -- as a still picture ---------------------------------------------------------------------------
 
     def plot(self, at: units.Duration | None = None, branch: str | None = None, ax: Any = None, **options: Any) -> Any:
-        """A moment as a still picture, the last of the branch otherwise: :func:`distlab.plot.cluster_ring`."""
+        """A moment as a still picture: :func:`distlab.plot.cluster_ring`.
+
+        Parameters
+        ----------
+        at : duration, optional
+            A time that is recorded; the last of the branch otherwise.
+        branch : str, optional
+            On which branch; the first otherwise.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure otherwise.
+        **options
+            As for :func:`distlab.plot.cluster_ring`.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> ax = dl.player(dl.Raft(3, seed=7), until="0.5s").plot("0.4s")
+        """
         from ..plot import cluster_ring
 
         index = self._index(branch)

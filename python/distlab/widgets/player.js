@@ -243,6 +243,17 @@ class Player {
     };
     line(box(true), "committed entry");
     line(box(false), "entry not yet committed");
+    if (this.data.recordings.some((it) => it.versions.some(({ first }) => first > 1)))
+      line((g) => {
+        Object.assign(g, { strokeStyle: look.line, lineWidth: 1 });
+        g.beginPath();
+        g.roundRect(1, 2, 20, 12, 3);
+        for (let x = 1; x < 12; x += 5) {
+          g.moveTo(x, 14);
+          g.lineTo(x + 9, 2);
+        }
+        g.stroke();
+      }, "entries in a snapshot");
     line((g) => {
       g.fillStyle = look.soft;
       g.beginPath();
