@@ -14,6 +14,8 @@ pub struct Fault {
     pub node: Option<NodeId>,
     /// What it raised.
     pub error: PyErr,
+    /// Whether the world cannot go on: what should have happened has not, and nobody knows where.
+    pub halts: bool,
 }
 
 thread_local! { static FAULT: RefCell<Option<Fault>> = const { RefCell::new(None) } }
@@ -21,7 +23,14 @@ thread_local! { static FAULT: RefCell<Option<Fault>> = const { RefCell::new(None
 /// Keeps an exception, unless an earlier one waits.
 pub fn keep(node: Option<NodeId>, error: PyErr) {
     FAULT.with_borrow_mut(|it| {
-        it.get_or_insert(Fault { node, error });
+        it.get_or_insert(Fault { node, error, halts: false });
+    });
+}
+
+/// Keeps an exception after which the world cannot go on.
+pub fn keep_and_halt(error: PyErr) {
+    FAULT.with_borrow_mut(|it| {
+        it.get_or_insert(Fault { node: None, error, halts: true });
     });
 }
 

@@ -4,6 +4,7 @@
 //! `snapshot()` returns, or without it what its attributes hold.
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
@@ -93,12 +94,12 @@ fn answer(body: impl FnOnce(Python<'_>) -> PyResult<Value>) -> Value {
 
 /// What `body` gives. An exception waits for the end of the event.
 fn kept<T>(body: impl FnOnce(Python<'_>) -> PyResult<T>) -> Option<T> {
-    Python::attach(body).map_err(|error| fault::keep(None, error)).ok()
+    Python::attach(body).map_err(fault::keep_and_halt).ok()
 }
 
 fn make(kind: &str, state: Option<&[u8]>) -> Made {
     kept(|py| {
-        let class = plain::named(kind).ok_or_else(|| {
+        let class = known(kind).ok_or_else(|| {
             let problem = format!(
                 "the state machine class {kind} is not known here: give it to load(..., nodes=[...])"
             );
@@ -107,6 +108,28 @@ fn make(kind: &str, state: Option<&[u8]>) -> Made {
         PyMachine::new(py, class, state)
     })
     .map(|it| Arc::new(it) as Arc<dyn Behavior>)
+}
+
+/// The classes of state machines by their kinds: of several classes with one name, as a notebook makes them when a cell
+/// runs again, each has a number.
+static KINDS: Mutex<Vec<(String, Arc<Class>)>> = Mutex::new(Vec::new());
+
+/// The class of a kind; of one that another process has named, the class of that name.
+fn known(kind: &str) -> Option<Arc<Class>> {
+    let here = KINDS.lock().iter().find(|(known, _)| known == kind).map(|(_, class)| class.clone());
+    here.or_else(|| plain::named(kind.split('#').next().unwrap_or_default()))
+}
+
+/// The kind of a class.
+fn kind_of(class: &Arc<Class>) -> String {
+    let mut kinds = KINDS.lock();
+    if let Some((kind, _)) = kinds.iter().find(|(_, known)| Arc::ptr_eq(known, class)) {
+        return kind.clone();
+    }
+    let namesakes = kinds.iter().filter(|(_, known)| known.key == class.key).count();
+    let kind = if namesakes == 0 { class.key.clone() } else { format!("{}#{}", class.key, namesakes + 1) };
+    kinds.push((kind.clone(), class.clone()));
+    kind
 }
 
 /// Where machines of Python come from, for [`come_from`](crate::machines::store::custom::come_from).
@@ -128,5 +151,5 @@ pub fn state_machine(class_: &Bound<'_, PyAny>) -> PyResult<String> {
         error.set_cause(class.py(), Some(cause));
         error
     })?;
-    Ok(known.key.clone())
+    Ok(kind_of(&known))
 }

@@ -47,7 +47,7 @@ fn holds(world: &World<Node>, setup: Setup<Node>) -> u64 {
     let worlds = Worlds::new(world, setup, ()).unwrap();
     let report = run(&worlds, 1_000_000);
     assert_eq!(report.stopped, None);
-    assert_eq!(report.properties.len(), 11);
+    assert_eq!(report.properties.len(), 12);
     assert!(
         report.properties.iter().all(|(_, outcome)| *outcome == Outcome::Holds),
         "{:?}",

@@ -22,10 +22,9 @@ impl Lists {
     /// Answers an operation that only reads; any other is refused.
     pub fn query(&self, op: &Op) -> Answer {
         match op {
-            Op::Get { key } => Answer::Value(match self.0.get(key) {
-                Some(items) => items.iter().cloned().collect(),
-                None => [].into_iter().collect(),
-            }),
+            Op::Get { key } => {
+                Answer::Value(self.0.get(key).map_or(Value::Null, |items| items.iter().cloned().collect()))
+            }
             _ => Answer::Refused(Refusal::Unsupported),
         }
     }
@@ -40,7 +39,7 @@ mod tests {
         let mut lists = Lists::default();
         let get = Op::Get { key: "l".into() };
         let list = |items: &[i64]| Answer::Value(items.iter().map(|it| Value::from(*it)).collect());
-        assert_eq!(lists.query(&get), list(&[]));
+        assert_eq!(lists.query(&get), Answer::Value(Value::Null));
         for value in [3, 1, 2] {
             assert_eq!(lists.apply(&Op::Append { key: "l".into(), value: value.into() }), Answer::Done);
         }

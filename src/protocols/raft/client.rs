@@ -187,6 +187,10 @@ impl Client {
                 if self.leader == Some(from) {
                     self.leader = None;
                 }
+                // The servers may be others than they were: who is pointed at belongs to them.
+                if let Some(server) = hint.filter(|it| !self.config.servers.contains(it)) {
+                    self.config.servers.push(server);
+                }
                 // An answer of a server asked earlier says nothing about the one asked now.
                 let current = self.asking(lane).is_some_and(|asking| asking.server == from && !asking.hinted);
                 match hint {

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::config::ConfEffective;
-use super::quorum::Tally;
+use super::quorum::{Tally, Voters};
 use super::{Command, Disk, Entry, Node, Role, Server, Write};
 use crate::sim::{self, Broken, Chunked, Fingerprint, NodeId, Step, StepKind, View};
 
@@ -315,12 +315,13 @@ impl Monitor {
         if server.config.conf_effective == ConfEffective::Apply && !server.members.is_empty() {
             return; // it was committed by the voters before those that it has made
         }
-        // A configuration that was appended in this very step came after the commit.
+        // A configuration that was appended in this very step came after the commit, or made it possible.
         let news = last_configuration(server) != self.nodes[node.index()].configured;
-        let voters = server.leaving().filter(|_| news).unwrap_or(server.deciding());
-        let all: SmallVec<[NodeId; 8]> = voters.iter().collect();
+        let before = server.leaving().filter(|_| news);
+        let won = |voters: Voters<'_, NodeId>| voters.vote_result(|id| Some(has(&&id))) == Tally::Won;
+        let all: SmallVec<[NodeId; 8]> = before.unwrap_or(server.deciding()).iter().collect();
         let count = all.iter().filter(has).count();
-        if voters.vote_result(|id| Some(has(&&id))) != Tally::Won {
+        if !won(server.deciding()) && !before.is_some_and(won) {
             let detail = format!("entry {commit} is committed and on {count} disks of {}", all.len());
             report.push(broken("CommittedOnQuorum", detail));
         }

@@ -78,9 +78,7 @@ impl Engine {
             )
         })?;
         match &inner.halted {
-            Some(detail) => {
-                Err(ClusterHalted::new_err(format!("the cluster was stopped by an internal error: {detail}")))
-            }
+            Some(detail) => Err(ClusterHalted::new_err(format!("the cluster was stopped by {detail}"))),
             None => Ok(inner),
         }
     }
@@ -216,7 +214,7 @@ impl Stop {
         match self {
             Self::Refused(error) => from_engine(py, &error, &inner.scene.names),
             Self::Panicked(detail) => {
-                inner.halted = Some(detail.clone());
+                inner.halted = Some(format!("an internal error: {detail}"));
                 InternalError::new_err((detail, inner.world.seed()))
             }
         }
@@ -235,6 +233,9 @@ impl Inner {
         let Some(fault) = fault::take() else { return result.map_err(|stop| stop.raise(py, self)) };
         if let Err(stop @ Stop::Panicked(_)) = result {
             return Err(stop.raise(py, self)); // the world is torn, whatever else happened
+        }
+        if fault.halts {
+            self.halted = Some("an exception of its state machine".to_owned());
         }
         if let Some(node) = fault.node {
             let note = self.where_and_when(node);

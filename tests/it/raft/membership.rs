@@ -488,6 +488,47 @@ impl Change {
 
 pub const USUAL: Change = Change { mutant: None, conf_effective: ConfEffective::Append, compaction: false };
 
+/// A client that knows none of the new servers finds them: those who have left send it on.
+#[test]
+fn a_client_finds_servers_that_came_after_it() {
+    for seed in 0..10 {
+        let mut it = cluster(6, 3, seed, |_| {});
+        let client = it.client(|config| config.servers.truncate(3));
+        let leader = it.elect();
+        it.execute(client, 1);
+        it.run(SECOND);
+        let op = change(&mut it, leader, &ids(3..6), &[], Way::Auto);
+        it.run(SECOND);
+        assert!(done(&it, op));
+        let op = it.execute(client, 2);
+        assert!(it.run_until(10 * SECOND, |it| it.reply(op).is_some()), "seed {seed}");
+    }
+}
+
+/// A leader that adopts a configuration may commit by it, in the same step, what the one before could not.
+#[test]
+fn changes_under_load_are_no_false_alarm() {
+    each_seed(40, |seed| {
+        let way = [Way::Auto, Way::Simple][seed as usize % 2];
+        let mut it = cluster(6, 5, seed, |config| config.catch_up_rounds = [0, 3][seed as usize / 2 % 2]);
+        let clients: Vec<_> = (0..4).map(|_| it.client(|_| {})).collect();
+        it.elect();
+        for value in 0..400 {
+            it.execute(clients[value as usize % 4], value);
+            it.run(2 * MS);
+            let Some(leader) = it.leader().filter(|_| value % 20 == 0) else { continue };
+            let mut voters = it.server(leader).unwrap().membership().voters;
+            let one = NodeId(value as u32 / 20 % 6);
+            match voters.binary_search(&one) {
+                Ok(at) if voters.len() > 2 => drop(voters.remove(at)),
+                Ok(_) => {}
+                Err(at) => voters.insert(at, one),
+            }
+            change(&mut it, leader, &voters, &[], way);
+        }
+    });
+}
+
 /// Scenario S13 for membership: any set to any set, by every way, under faults.
 #[test]
 fn changes_under_faults_lose_nothing() {

@@ -129,15 +129,14 @@ impl Server {
     /// Puts a piece behind those before it. How much there is then; `None` if it belongs to a snapshot that is given
     /// up.
     fn receive(&mut self, term: u64, last_included_index: u64, chunk: &Chunk) -> Option<u64> {
-        let known = self.incoming.as_ref().map(|it| (it.last_included_index, it.term));
+        let known = self.incoming.as_ref().map(|it| (it.term, it.last_included_index));
         match known {
-            // The same snapshot by another leader is the same to the byte.
-            Some((index, _)) if index == last_included_index => {}
-            Some((index, by)) if term == by && index > last_included_index => return None, // it was late
+            Some(known) if known == (term, last_included_index) => {}
+            Some((by, index)) if by == term && index > last_included_index => return None, // it was late
+            // Another leader's snapshot of the same entries is equal, but not for certain to the byte.
             _ => self.incoming = Some(Incoming { last_included_index, term, data: Vec::new() }),
         }
         let incoming = self.incoming.as_mut()?;
-        incoming.term = term;
         if chunk.offset == incoming.data.len() as u64 || self.config.mutant == Some(Mutant::ChunksInAnyOrder)
         {
             incoming.data.extend_from_slice(&chunk.data);

@@ -91,6 +91,12 @@ impl Server {
         self.deciding().contains(id) || self.leaving().is_some_and(|it| it.contains(id))
     }
 
+    /// Whom a server that does not belong to the cluster any more sends on to: one that does.
+    pub(super) fn successor_of(&self, id: NodeId) -> Option<NodeId> {
+        let it = self.adopted()?.membership.deciding();
+        if it.contains(id) { None } else { it.iter().next() }
+    }
+
     /// Those who receive the log and do not count.
     pub fn learners(&self) -> &[NodeId] {
         self.adopted().map_or(&self.config.learners, |it| &it.membership.learners)

@@ -121,7 +121,7 @@ impl Server {
 
     /// Sends an asker on to the leader, if there is one.
     pub(super) fn redirect(&self, cx: &mut Cx<'_, Node>, asker: Asker) {
-        let hint = self.leader.filter(|leader| *leader != cx.id);
+        let hint = self.leader.filter(|leader| *leader != cx.id).or_else(|| self.successor_of(cx.id));
         match asker {
             Asker::Operation(op) => cx.reply_at_once(op, Reply::NotLeader { hint }),
             Asker::Session(Session { client, lane, seq }) => {
