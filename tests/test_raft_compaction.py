@@ -148,6 +148,8 @@ def test_lists_only_grow():
         raft.run_until(ann.append("l", i))
     raft.run_until(op := ann.get("l"))
     assert op.result == [0, 1, 2]
+    raft.run_until(ann.get("nothing"))
+    raft.history.check("linearizable", spec="list").raise_if_bad()
     assert raft.state("n0")["machine"]["l"][:1] == [0]
 
 
@@ -249,6 +251,8 @@ def test_exceptions_of_a_machine_reach_whoever_runs_the_cluster():
     op = raft.client("ann").apply(1)
     with pytest.raises(RuntimeError, match="this machine is broken"):
         raft.run_until(op)
+    with pytest.raises(dl.ClusterHalted, match="exception of its state machine"):
+        raft.run_for("1s")
     raft = dl.Raft(1, machine=Fractional)
     op = raft.client("ann").apply(1)
     with pytest.raises(dl.DistlabError, match="apply"):
@@ -375,3 +379,139 @@ def test_an_entry_of_a_registration_is_shown():
     assert entries[0] == Entry(1, 1, None)
     assert "register" in entries[1].command
     assert entries[2].command == {"put": {"key": "x", "value": 1}}
+
+
+class InAList(list):
+    def apply(self, command):
+        self.append(command)
+        return len(self)
+
+
+class Slotted:
+    __slots__ = ("count",)
+
+    def apply(self, command):
+        return None
+
+
+class OnlySnapshot:
+    def apply(self, command):
+        return None
+
+    def snapshot(self):
+        return 1
+
+
+@pytest.mark.parametrize("wrong", [InAList, Slotted, OnlySnapshot])
+def test_a_class_whose_state_would_get_lost_is_refused(wrong):
+    with pytest.raises(dl.ParameterTypeError, match="restore"):
+        dl.Raft(1, machine=wrong)
+
+
+def test_classes_of_one_name_are_told_apart():
+    def adder(by):
+        class Adder:
+            def __init__(self):
+                self.sum = 0
+
+            def apply(self, command):
+                self.sum += by
+                return self.sum
+
+        return Adder
+
+    one, thousand = adder(1), adder(1000)
+
+    def first(raft):
+        raft.run_until(op := raft.client("ann").apply(0))
+        return op.result
+
+    old = dl.Raft(1, machine=one)
+    assert [first(old), first(dl.Raft(1, machine=thousand)), first(dl.Raft(1, machine=one))] == [1, 1000, 1]
+    old.crash("n0").recover("n0")
+    assert first(old) == 2
+
+
+def test_what_is_loaded_serves_clients_as_before():
+    raft = dl.Raft(3, seed=1, session_limit=2, read_mode="session")
+    raft.run_until(raft.has_leader)
+    again = dl.Raft.load_from(raft.save())
+    for one in (raft, again):
+        one.run_until(op := one.client("ann").put("x", 1))
+        assert op.status == "ok"
+        one.run_for("1s")
+    assert raft.fingerprint == again.fingerprint
+    for name in raft.nodes:
+        raft.crash(name)
+    asleep = dl.Raft.load_from(raft.save())
+    with pytest.raises(dl.ParameterError, match="was up when it was saved"):
+        asleep.add_server("z")
+
+
+def test_forks_have_servers_of_their_own():
+    raft = dl.Raft(3, seed=1)
+    fork = raft.fork().add_server("x")
+    assert (len(raft.nodes), len(fork.nodes)) == (3, 4)
+    assert raft.run_until(raft.has_leader)
+    assert fork.client("ann")
+    assert raft.client("ann")
+
+
+def test_clients_find_servers_that_came_after_them():
+    raft = dl.Raft(["a", "b", "c"], seed=1, check_invariants=True)
+    ann = raft.client("ann")
+    for name in "def":
+        raft.add_server(name)
+    raft.run_until(ann.put("x", 1))
+    raft.run_for("200ms")
+    assert raft.run_until(raft.change_membership(["d", "e", "f"]))
+    assert raft.run_until(op := ann.put("x", 2))
+    assert op.status == "ok"
+
+
+def test_a_server_that_was_removed_does_not_count_for_who_leads():
+    raft = dl.Raft(["a", "b", "c", "d"], seed=2, leader_liveness=True)
+    raft.run_until(raft.has_leader)
+    raft.run_for("1s")
+    gone = next(name for name in raft.nodes if name != raft.leader)
+    raft.isolate(gone)
+    assert raft.run_until(raft.change_membership([name for name in raft.nodes if name != gone]))
+    raft.run_for("2s").heal().run_for("2s")
+    assert raft.status(gone)["term"] > raft.status(raft.leader)["term"]
+    assert raft.has_leader()
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda raft: raft.propose("n0", (["a"], 1)), "command"),
+        (lambda raft: raft.change_membership(["n0"], 3), "learners"),
+        (lambda raft: raft.change_membership(["n0"], None), "learners"),
+        (lambda raft: raft.set_state("n0", log=5), "log"),
+        (lambda raft: raft.set_state("n0", log=[2, 1]), "log"),
+        (lambda raft: raft.set_state("n0", snapshot=LogSnapshot(5, 3, {}, 3)), "snapshot.membership"),
+        (lambda raft: raft.set_state("n0", snapshot=LogSnapshot(2**32, 3, {})), "snapshot.index"),
+        (lambda raft: raft.set_state("n0", snapshot=LogSnapshot(0, 3, {})), "snapshot.index"),
+        (lambda raft: raft.set_timing("n0"), "node"),
+        (lambda raft: raft.crash("n0").tick("n0"), "node"),
+        (lambda raft: raft.compact("n0", 0), "index"),
+        (lambda raft: dl.Raft(1, machine="lock").workload(), "machine"),
+        (lambda raft: dl.Raft(1, sessions=False, session_limit=2), "session_limit"),
+        (lambda raft: dl.Raft(1, machine=Tally, manual=True).set_state("n0", snapshot=LogSnapshot(5, 3)), "state"),
+        (
+            lambda raft: dl.Raft(1, machine="lock", manual=True).set_state("n0", snapshot=LogSnapshot(5, 3, {"l": 3})),
+            "snapshot.state",
+        ),
+    ],
+)
+def test_nonsense_is_refused_by_name(call, name):
+    with pytest.raises((dl.ParameterError, dl.ParameterTypeError), match=name):
+        call(dl.Raft(3, manual=True, check_invariants=True))
+
+
+@pytest.mark.parametrize(("machine", "state"), [("lock", {"l": ("ann", 4)}), ("queue", {"q": [1, 2]}), ("counter", 3)])
+def test_every_machine_can_be_given_a_past(machine, state):
+    raft = dl.Raft(1, machine=machine, manual=True)
+    raft.set_state("n0", snapshot=LogSnapshot(5, 3, state))
+    assert raft.state("n0")["machine"] == state
+    assert raft.state("n0")["snapshot"].state == state

@@ -8,11 +8,14 @@ from typing import Any, NamedTuple
 
 from . import units
 from ._core import decode, encode
-from .errors import ParameterTypeError
+from .errors import ParameterError, ParameterTypeError
 from .membership import Membership
 from .units import Duration
 
 __all__ = ["Compaction", "LogSnapshot"]
+
+MOST = 1_000_000
+"""The greatest index of a snapshot that is made by hand: what watches a cluster keeps a number for every index."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ class LogSnapshot(NamedTuple):
     index, term : int
         Of the last entry that it stands for.
     state : object
-        What the state machine holds: a dict of keys and values, a counter's number, ...
+        What the state machine holds: a dict of keys and values, a counter's number, ... Sessions are not among it.
     membership : Membership, optional
         The latest configuration up to there; None where the log never had one.
     """
@@ -102,6 +105,10 @@ class LogSnapshot(NamedTuple):
     def to_data(self, machine: Any) -> dict[str, Any]:
         """The form in which the core takes it, for servers that run this machine."""
         index = units.count(self.index, "snapshot.index")
+        if index > MOST:
+            raise ParameterError("snapshot.index", index, f"an index up to {MOST:,}")
+        if self.membership is not None and not isinstance(self.membership, Membership):
+            raise ParameterTypeError("snapshot.membership", self.membership, "a Membership or None")
         replica: dict[str, Any] = {"machine": _machine(machine, self.state), "sessions": []}
         members = None
         if self.membership is not None:
@@ -138,10 +145,15 @@ def contents(machine: Mapping[str, Any]) -> Any:
 
 
 def _machine(kind: Any, state: Any) -> dict[str, Any]:
-    """The other way round; without a state, as before the first command."""
+    """The other way round; without a state, as before the first command where the machine is not one's own."""
     if not isinstance(kind, str):
+        if state is None:
+            raise ParameterError("snapshot.state", state, "what snapshot() of the state machine returns")
         return {"custom": [kind["custom"], encode(state)]}
     if kind == "lock":
-        held = {key: {"owner": owner, "token": token} for key, (owner, token) in (state or {}).items()}
+        try:
+            held = {key: {"owner": owner, "token": token} for key, (owner, token) in (state or {}).items()}
+        except (AttributeError, TypeError, ValueError):
+            raise ParameterTypeError("snapshot.state", state, "a dict of (owner, token) by lock") from None
         return {"lock": {"held": held, "token": max((it["token"] for it in held.values()), default=0)}}
     return {kind: (0 if kind == "counter" else {}) if state is None else state}

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from . import units
-from ._core import state_machine
 from .cluster import Cluster, Op, TraceLevel
 from .compaction import Compaction, LogSnapshot, contents
 from .errors import ParameterError, ParameterTypeError, UnknownNode
@@ -16,49 +15,25 @@ from .history import History
 from .membership import Membership, committed_index, vote_result
 from .network import Disk, Network
 from .portrait import Portrait
+from .raft_client import Client, operation
+from .raft_options import (
+    MUTANTS,
+    READ_MODES,
+    client_config,
+    known_sessions,
+    listed,
+    machine_kind,
+    members,
+    millionths,
+    timing,
+)
 from .raft_portrait import VERBS, portrait
 from .units import Duration
 from .workload import Keys, Load, Workload
 
 __all__ = ["Client", "Compaction", "Entry", "LogSnapshot", "Membership", "Raft", "committed_index", "vote_result"]
 
-READ_MODES = ("log", "read_index", "local", "lease", "follower", "session")
-MACHINES = ("kv", "counter", "lock", "queue", "list")
 ADMINISTRATION = ("transfer", "forget_leader", "change_membership", "compact")
-MUTANTS = (
-    "vote_twice",
-    "no_log_check",
-    "vote_before_sync",
-    "minority_quorum",
-    "commit_old_term",
-    "count_before_sync",
-    "ack_before_sync",
-    "commit_beyond_match",
-    "no_truncate",
-    "truncate_always",
-    "no_consistency_check",
-    "no_dedup",
-    "read_without_round",
-    "pre_vote_counts",
-    "pre_vote_binds",
-    "direct_switch",
-    "new_majority_only",
-    "second_change",
-    "change_before_commit",
-    "no_rollback",
-    "learners_count",
-    "lease_without_bound",
-    "follower_read_at_once",
-    "snapshot_without_sessions",
-    "snapshot_without_members",
-    "compact_before_snapshot",
-    "install_older",
-    "keep_conflicting_log",
-    "chunks_in_any_order",
-    "expired_is_new",
-    "vote_with_hole",
-    "session_read_at_once",
-)
 
 
 class Entry(NamedTuple):
@@ -67,95 +42,6 @@ class Entry(NamedTuple):
     index: int  # type: ignore[assignment]  # a log's index, rather than tuple.index
     term: int
     command: Any
-
-
-class Client:
-    """A client of a cluster: a node of its own that finds the leader, and asks again until it is answered.
-
-    Its commands carry a session and a serial number, so that each is carried out once however often it is sent.
-    """
-
-    def __init__(self, cluster: Raft, name: str) -> None:
-        self._cluster = cluster
-        self.name = name
-
-    def execute(self, op: Any) -> Op:
-        """Have any operation carried out: a dict such as ``{"put": {"key": "x", "value": 1}}``."""
-        return self._cluster.call(self.name, {"raft": {"execute": {"op": _operation(op)}}})
-
-    def put(self, key: str, value: Any) -> Op:
-        """Write a value: None, a bool, an int, a str, or a list of these."""
-        return self.execute({"put": {"key": key, "value": value}})
-
-    def get(self, key: str) -> Op:
-        """Read a value; None if the key was never written."""
-        return self.execute({"get": {"key": key}})
-
-    def cas(self, key: str, expect: Any, value: Any) -> Op:
-        """Write a value if the present one is ``expect``; the result says whether."""
-        return self.execute({"cas": {"key": key, "expected": expect, "value": value}})
-
-    def append(self, key: str, value: Any) -> Op:
-        """Append to a list or a text."""
-        return self.execute({"append": {"key": key, "value": value}})
-
-    def delete(self, key: str) -> Op:
-        """Remove a key."""
-        return self.execute({"delete": {"key": key}})
-
-    def swap(self, key: str, value: Any) -> Op:
-        """Write a value; the result is the one before it."""
-        return self.execute({"swap": {"key": key, "value": value}})
-
-    def scan(self, key: str, count: int) -> Op:
-        """Read up to ``count`` keys in order, from ``key`` on."""
-        return self.execute({"scan": {"key": key, "count": count}})
-
-    def add(self, amount: int = 1) -> Op:
-        """Add to the counter (``machine="counter"``); the result is its new value."""
-        return self.execute({"add": {"by": amount}})
-
-    def read(self) -> Op:
-        """Read the counter."""
-        return self.execute("read")
-
-    def acquire(self, key: str, owner: Any = None) -> Op:
-        """Take a lock (``machine="lock"``) for an owner, by default this client.
-
-        The result is a fencing token, greater than all before it; the status is "fail" while somebody holds it.
-        """
-        return self.execute({"acquire": {"key": key, "owner": self.name if owner is None else owner}})
-
-    def release(self, key: str, owner: Any = None) -> Op:
-        """Give a lock back; "fail" if its owner is another."""
-        return self.execute({"release": {"key": key, "owner": self.name if owner is None else owner}})
-
-    def holder(self, key: str) -> Op:
-        """Read who holds a lock, and its token; None if nobody does."""
-        return self.execute({"holder": {"key": key}})
-
-    def enqueue(self, key: str, value: Any) -> Op:
-        """Put a value at the end of a queue (``machine="queue"``)."""
-        return self.execute({"enqueue": {"key": key, "value": value}})
-
-    def dequeue(self, key: str) -> Op:
-        """Take the first value of a queue; None if it is empty."""
-        return self.execute({"dequeue": {"key": key}})
-
-    def peek(self, key: str) -> Op:
-        """Read the first value of a queue."""
-        return self.execute({"peek": {"key": key}})
-
-    def apply(self, command: Any) -> Op:
-        """Have a state machine of one's own carry out a command: None, a bool, an int, a str, or a list of these."""
-        return self.execute({"apply": {"command": command}})
-
-    def query(self, question: Any) -> Op:
-        """Ask a state machine of one's own something that leaves its state as it is."""
-        return self.execute({"query": {"command": question}})
-
-    def __repr__(self) -> str:
-        return f"<Client {self.name} of {self._cluster!r}>"
 
 
 class Raft(Cluster):
@@ -178,7 +64,8 @@ class Raft(Cluster):
     machine : {"kv", "counter", "lock", "queue", "list"} or class
         What the log drives: keys and values, a number, locks, queues, lists that only grow; or a class of one's own,
         with ``apply(command)`` and perhaps ``query(question)``, ``snapshot()`` and ``restore(state)`` (without these
-        two its state is what its attributes hold). It must be deterministic.
+        two its state is what its attributes hold). It must be deterministic, and ``query`` must change nothing; an
+        exception halts the cluster.
     compaction : Compaction or int, optional
         When a server takes a snapshot in place of the beginning of its log: a number means after so many entries;
         None: only when it is asked to.
@@ -189,13 +76,13 @@ class Raft(Cluster):
     sessions : bool
         Whether a client's repeated command is recognized, and answered from memory.
     session_limit : int, optional
-        How many clients' sessions are remembered, those used last; without it all are. A command of a session that is
-        forgotten ends as "info", and is not carried out again.
+        How many sessions are remembered, those used last; without it all are. A client has one for every operation
+        that it has open at once. A command of a session that is forgotten ends as "info", and is not carried out again.
     read_mode : {"log", "read_index", "local", "lease", "follower", "session"}
         How clients read: through the log; by the leader once a majority has confirmed it; from whoever is asked,
         possibly stale; by the leader at once while it has a lease (see ``lease_drift``); from whoever is asked
         once it has come as far as the leader was; or from whoever is asked once it has come as far as this client has
-        seen (sequentially consistent).
+        seen, unless it has crashed since (sequentially consistent).
     retry : duration or (duration, duration)
         How long a client waits for an answer before it asks somebody else.
     prevote : bool
@@ -277,38 +164,32 @@ class Raft(Cluster):
         mutant: str | None = None,
         limits: Mapping[str, int] | None = None,
     ) -> None:
-        voters, listening = _members(nodes, learners)
-        servers = voters + listening
-        timeout, beat = _timing(election_timeout, heartbeat)
-        if mutant is not None:
-            units.choice(mutant, "mutant", MUTANTS)
+        voters, listening = members(nodes, learners)
+        timeout, beat = timing(election_timeout, heartbeat)
+        flags = {"noop": noop, "sessions": sessions, "prevote": prevote}
+        flags |= {"check_quorum": check_quorum, "leader_liveness": leader_liveness}
         config: dict[str, Any] = {
+            **{name: bool(flag) for name, flag in flags.items()},
             "voters": voters,
             "election_timeout": timeout,
             "heartbeat": beat,
-            "noop": bool(noop),
-            "machine": _machine(machine),
+            "machine": machine_kind(machine),
             "compaction": Compaction.of(compaction).to_data(),
             "max_entries": units.count(max_entries, "max_entries"),
             "max_inflight": units.count(max_inflight, "max_inflight"),
-            "sessions": bool(sessions),
-            "session_limit": None if session_limit is None else units.count(session_limit, "session_limit"),
+            "session_limit": known_sessions(session_limit, sessions),
             "tell_index": read_mode == "session",
-            "mutant": mutant,
-            "prevote": bool(prevote),
-            "check_quorum": bool(check_quorum),
-            "leader_liveness": bool(leader_liveness),
+            "mutant": None if mutant is None else units.choice(mutant, "mutant", MUTANTS),
             "learners": listening,
             "conf_effective": units.choice(conf_effective, "conf_effective", ("append", "apply")),
             "catch_up_rounds": units.count(catch_up_rounds, "catch_up_rounds", least=0),
-            "lease_drift_ppm": None if lease_drift is None else _millionths(lease_drift, leader_liveness),
+            "lease_drift_ppm": None if lease_drift is None else millionths(lease_drift, leader_liveness),
         }
         if unsafe_skip_sync:
             disk = Disk(sync=(disk or Disk(sync="100ms")).sync, fsync=False)
-        self._servers = servers
-        self._ticks: dict[str, tuple[float, dict[int, float]]] = {}
+        self._servers, self._ticks = (servers := voters + listening), _no_ticks()
         self._server_config: dict[str, Any] = config
-        self._client_config = _client_config(servers, retry, read_mode, session_limit is not None)
+        self._client_config = client_config(servers, retry, read_mode, session_limit is not None)
         super().__init__(
             {name: {"raft": {"server": {"config": config}}} for name in servers},
             seed=seed,
@@ -341,10 +222,17 @@ class Raft(Cluster):
         return max(leading)[1] if leading else None
 
     def has_leader(self) -> bool:
-        """Whether a live server leads in the latest term that any live server has seen."""
-        live = [status for _, status in self._live()]
-        term = max((status["term"] for status in live), default=0)
-        return any(status["role"] == "leader" and status["term"] == term for status in live)
+        """Whether a live server leads in the latest term that any live server has seen.
+
+        Servers that do not belong to the leader's cluster may go through terms of their own.
+        """
+        live = dict(self._live())
+        leading = [(status["term"], name) for name, status in live.items() if status["role"] == "leader"]
+        if not leading:
+            return False
+        term, leader = max(leading)
+        later = {name for name, status in live.items() if status["term"] > term}
+        return not later or later.isdisjoint(_voters(self.membership(leader)))
 
     def _live(self) -> list[tuple[str, dict[str, Any]]]:
         return [(name, self._world.status(name)) for name in self._servers if self._world.is_up(name)]
@@ -367,15 +255,30 @@ class Raft(Cluster):
         self._servers = [name for name in names if self._is_server(self, name)]
         if not self._servers:
             raise ParameterError("source", names, "a saved Raft cluster", "the saved cluster has no Raft servers")
-        self._client_config, self._ticks = {"servers": self._servers}, {}
-        for name in self._servers:
+        self._server_config, self._ticks = {}, _no_ticks()
+        for name in reversed(self._servers):
             state, _ = self._world.state(name)
             if state is not None:
                 self._server_config = state["raft"]["server"]["config"]
+        # Of clients that have not been there the file says no more than what their servers expect.
+        self._client_config = {
+            "servers": self._servers,
+            "read_mode": "session" if self._server_config.get("tell_index") else "log",
+            "register": self._server_config.get("session_limit") is not None,
+        }
         for name in self.clients:
             state, _ = self._world.state(name)
             if state is not None and "client" in state.get("raft", {}):
-                self._client_config = state["raft"]["client"]["config"]
+                self._client_config = {**state["raft"]["client"]["config"], "servers": self._servers}
+
+    def fork(self, seed: int | None = None) -> Self:
+        copy = super().fork(seed)
+        copy._servers, copy._ticks = (
+            list(self._servers),
+            {name: (at, dict(it)) for name, (at, it) in self._ticks.items()},
+        )
+        copy._client_config = {**self._client_config, "servers": copy._servers}
+        return copy
 
     def status(self, node: str) -> dict[str, Any]:
         """A few named facts about a server or client, cheap to read: ``role, term, voted_for, leader, commit, ...``."""
@@ -533,6 +436,8 @@ class Raft(Cluster):
         >>> load.counts()
         {'ok': 1000, 'fail': 0, 'info': 0}
         """
+        if (machine := self._server_config.get("machine", "kv")) != "kv":
+            raise ParameterError("machine", machine, "kv for a workload, which reads and writes keys")
         names = [self.client(name).name for name in units.names(clients, "clients", "c")]
         begin = self.now if start is None else start
         earlier = len(self._world.history()["called_ns"])
@@ -547,7 +452,7 @@ class Raft(Cluster):
         A server that does not lead answers with status ``"fail"`` and ``reply["raft"]["not_leader"]["hint"]``; one that
         leads with the entry's index and term in ``reply["raft"]["done"]`` once it is applied.
         """
-        return self.call(self._server(node), {"raft": {"propose": {"op": _operation(command)}}})
+        return self.call(self._server(node), {"raft": {"propose": {"op": operation(command)}}})
 
     def read(self, node: str, mode: str = "log", key: str | None = None) -> Op:
         """Ask a server itself to read: a key, or without one the counter.
@@ -556,9 +461,10 @@ class Raft(Cluster):
         ----------
         node : str
             Whom to ask.
-        mode : {"log", "read_index", "local", "lease", "follower"}
+        mode : {"log", "read_index", "local", "lease", "follower", "session"}
             Through the log; confirmed by a majority; from what it has, possibly stale; by a lease, where it has
-            one; or from what it has, once it has come as far as the leader was.
+            one; or from what it has, once it has come as far as the leader was. A session is a client's, so here
+            "session" is as "local".
         key : str, optional
             Which key.
         """
@@ -617,6 +523,8 @@ class Raft(Cluster):
             raise ParameterTypeError("name", name, "the name of a server")
         if name in self._world.names:
             raise ParameterError("name", name, "a name that nobody has")
+        if not self._server_config:
+            raise ParameterError("name", name, "a cluster of which a server was up when it was saved")
         self._join({name: {"raft": {"server": {"config": self._server_config}}}})
         self._servers.append(name)
         return self
@@ -670,8 +578,8 @@ class Raft(Cluster):
         units.choice(mode, "mode", ("joint", "simple"))
         way = "simple" if mode == "simple" else "auto" if auto_leave else "joint"
         members = {
-            "voters": [self._server(it) for it in _listed(voters, "voters")],
-            "learners": [self._server(it) for it in units.names(learners, "learners")] if len(learners) else [],
+            "voters": [self._server(it) for it in listed(voters, "voters")],
+            "learners": [self._server(it) for it in listed(learners, "learners")],
         }
         return self.call(self._asked(node), {"raft": {"change_membership": {**members, "way": way}}})
 
@@ -735,7 +643,9 @@ class Raft(Cluster):
         """
         if not self.manual:
             raise ParameterError("node", node, "a server of a cluster in manual mode", "time passes for all alike")
-        node, beat = self._server(node), units.seconds(self._server_config["heartbeat"])
+        if not self.up(self._server(node)):
+            raise ParameterError("node", node, "a server that is up")
+        beat = units.seconds(self._server_config["heartbeat"])
         clock, since = self._ticks.setdefault(node, (0.0, {}))
         for _ in range(units.count(count, "count")):
             waiting = {it["id"]: it["at"] - self.now for it in self.pending(kind="timer", dst=node)}
@@ -754,15 +664,16 @@ class Raft(Cluster):
         election_timeout: Duration | tuple[Duration, Duration] | None = None,
         heartbeat: Duration | None = None,
     ) -> Self:
-        """Give one server other timeouts from now on (a timer that runs already keeps its own)."""
+        """Give one server other timeouts, until it restarts; a timer that runs already keeps its own."""
         live, _ = self._world.state(self._server(node))
-        if live is None:
-            raise ParameterError("node", node, "a server that is up")
+        if live is None or (election_timeout is None and heartbeat is None):
+            allowed = "a server that is up, and an election_timeout or a heartbeat"
+            raise ParameterError("node", node, allowed)
         config = live["raft"]["server"]["config"]
         own = config["election_timeout"]
         timeout = (own["min"] / 1e9, own["max"] / 1e9) if election_timeout is None else election_timeout
         beat = config["heartbeat"] / 1e9 if heartbeat is None else heartbeat
-        config["election_timeout"], config["heartbeat"] = _timing(timeout, beat)
+        config["election_timeout"], config["heartbeat"] = timing(timeout, beat)
         return self.edit(node, state=live)
 
     def beat(self, node: str) -> Self:
@@ -814,6 +725,7 @@ class Raft(Cluster):
         if voted_for is not ...:
             raft["voted_for"] = voted_for
         if log is not None:
+            log, raft["unreadable"] = _past(log), [0, 0]
             raft["log"] = {"first": 1, "before": 0, "entries": [_entry(it, i) for i, it in enumerate(log)]}
             raft["snapshot"] = None
         if snapshot is not None:
@@ -857,32 +769,6 @@ class Raft(Cluster):
         return timeline(self.timeline(), ax, **{**defaults, **options})
 
 
-def _operation(command: Any) -> Any:
-    """An operation as data: ``("put", "x", 5)`` is short for ``{"put": {"key": "x", "value": 5}}``."""
-    if not isinstance(command, tuple):
-        return command
-    one, two = (
-        ("get", "delete", "add", "holder", "dequeue", "peek", "apply", "query"),
-        ("put", "append", "swap", "scan"),
-    )
-    fields = {"read": 0, "cas": 3, "acquire": 2, "release": 2, "enqueue": 2}
-    fields |= dict.fromkeys(one, 1) | dict.fromkeys(two, 2)
-    allowed = "a dict such as {'put': {'key': 'x', 'value': 5}}, or a tuple such as ('put', 'x', 5)"
-    if not command or fields.get(command[0]) != len(command) - 1:
-        raise ParameterError("command", command, allowed)
-    kind, *values = command
-    names = {
-        "add": ["by"],
-        "cas": ["key", "expected", "value"],
-        "scan": ["key", "count"],
-        "acquire": ["key", "owner"],
-        "release": ["key", "owner"],
-        "apply": ["command"],
-        "query": ["command"],
-    }.get(kind, ["key", "value"])
-    return {kind: dict(zip(names, values, strict=False))} if values else kind
-
-
 def _command(command: Any) -> Any:
     """What an entry tells the state machine; None for a no-op, a :class:`Membership` for a configuration."""
     if command == "noop":
@@ -894,34 +780,26 @@ def _command(command: Any) -> Any:
     return command["apply"]["op"]
 
 
-def _timing(election_timeout: Duration | tuple[Duration, Duration], heartbeat: Duration) -> tuple[dict[str, int], int]:
-    """The election timeout and the heartbeat in nanoseconds."""
-    timeout = units.span(election_timeout, "election_timeout")
-    beat = units.positive(heartbeat, "heartbeat")
-    if timeout["min"] == 0:
-        raise ParameterError("election_timeout", election_timeout, "durations above 0")
-    if beat >= timeout["min"]:
-        allowed = f"below the shortest election timeout ({units.seconds(timeout['min']) * 1e3:g} ms)"
-        raise ParameterError("heartbeat", heartbeat, allowed)
-    return timeout, beat
+def _no_ticks() -> dict[str, tuple[float, dict[int, float]]]:
+    """For each server that was ticked how far its time has come, and at which time each of its timers began."""
+    return {}
 
 
-def _client_config(
-    servers: list[str], retry: Duration | tuple[Duration, Duration], read_mode: str, register: bool
-) -> dict[str, Any]:
-    """How a client is set up."""
-    units.choice(read_mode, "read_mode", READ_MODES)
-    patience = units.span(retry, "retry")
-    if patience["min"] == 0:
-        raise ParameterError("retry", retry, "durations above 0")
-    return {"servers": servers, "retry": patience, "read_mode": read_mode, "register": register}
+def _voters(membership: Membership) -> set[str]:
+    """Everybody whose vote counts."""
+    return {*membership.voters, *membership.outgoing}
 
 
-def _machine(machine: Any) -> Any:
-    """Which state machine, in the form of the core."""
-    return (
-        {"custom": state_machine(machine)} if isinstance(machine, type) else units.choice(machine, "machine", MACHINES)
-    )
+def _past(log: Any) -> list[Any]:
+    """A log as a list, if it can be one."""
+    if isinstance(log, (str, bytes)) or not isinstance(log, Iterable):
+        raise ParameterTypeError("log", log, "a sequence of terms or entries")
+    entries = list(log)
+    terms = [it.term if isinstance(it, Entry) else it for it in entries]
+    numbers = [it for it in terms if isinstance(it, int)]
+    if numbers != sorted(numbers):
+        raise ParameterError("log", log, "terms that never fall")
+    return entries
 
 
 def _progress(progress: Any) -> Any:
@@ -930,28 +808,6 @@ def _progress(progress: Any) -> Any:
         return progress
     sent = progress["snapshot"]
     return {"snapshot": {**sent, "data": len(sent["data"])}}
-
-
-def _members(nodes: int | Sequence[str], learners: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The names of voters and learners."""
-    voters, listening = units.names(nodes, "nodes"), _listed(learners, "learners")
-    if set(listening) & set(voters):
-        raise ParameterError("learners", learners, "servers that are no voters")
-    return voters, listening
-
-
-def _millionths(drift: float, leader_liveness: bool) -> int:
-    """The bound of a lease in millionths."""
-    if not leader_liveness:
-        raise ParameterError("lease_drift", drift, "None without leader_liveness", "leases need leader_liveness=True")
-    return round(units.probability(drift, "lease_drift") * 1e6)
-
-
-def _listed(names: Any, parameter: str) -> list[str]:
-    """Names of servers, perhaps none."""
-    if isinstance(names, (str, bytes)) or not isinstance(names, Sequence):
-        raise ParameterTypeError(parameter, names, "a list of names of servers")
-    return units.names(list(names), parameter) if len(names) else []
 
 
 def _membership(server: Mapping[str, Any]) -> Membership:
@@ -967,6 +823,6 @@ def _membership(server: Mapping[str, Any]) -> Membership:
 def _entry(value: Any, position: int) -> dict[str, Any]:
     """An entry as data, from a term or an :class:`Entry`."""
     if isinstance(value, Entry):
-        command = "noop" if value.command is None else {"apply": {"session": None, "op": _operation(value.command)}}
+        command = "noop" if value.command is None else {"apply": {"session": None, "op": operation(value.command)}}
         return {"term": units.count(value.term, f"log[{position}].term"), "command": command}
     return {"term": units.count(value, f"log[{position}]"), "command": "noop"}
