@@ -495,6 +495,9 @@ def test_a_server_that_was_removed_does_not_count_for_who_leads():
         (lambda raft: raft.set_timing("n0"), "node"),
         (lambda raft: raft.crash("n0").tick("n0"), "node"),
         (lambda raft: raft.compact("n0", 0), "index"),
+        (lambda raft: raft.beat("n0"), "node"),
+        (lambda raft: raft.crash("n0").campaign("n0"), "node"),
+        (lambda raft: dl.Raft(["a"], manual=True).campaign("a").campaign("a"), "node"),
         (lambda raft: dl.Raft(1, machine="lock").workload(), "machine"),
         (lambda raft: dl.Raft(1, sessions=False, session_limit=2), "session_limit"),
         (lambda raft: dl.Raft(1, machine=Tally, manual=True).set_state("n0", snapshot=LogSnapshot(5, 3)), "state"),
@@ -515,3 +518,59 @@ def test_every_machine_can_be_given_a_past(machine, state):
     raft.set_state("n0", snapshot=LogSnapshot(5, 3, state))
     assert raft.state("n0")["machine"] == state
     assert raft.state("n0")["snapshot"].state == state
+
+
+def test_commands_are_sent_and_retried_by_hand():
+    raft = dl.Raft(3, machine="counter", manual=True, session_limit=1)
+    raft.campaign("n0").settle()
+    ann, bob = raft.client("ann"), raft.client("bob")
+
+    def answers(client):
+        found = [it["message"]["raft"]["response"]["result"] for it in raft.messages if it["dst"] == client.name]
+        raft.drop(dst=client.name)
+        return found
+
+    def settle():
+        while raft.deliver(dst=["n0", "n1", "n2"]):
+            pass
+
+    ann.send("n1", ("add", 1), seq=1)
+    assert answers(ann) == [{"not_leader": {"hint": "n0"}}]
+    ann.send("n0", None, seq=1)
+    settle()
+    ((answer,),) = [list(it.values()) for it in answers(ann)]
+    opened = answer["value"]
+    ann.send("n0", ("add", 5), seq=opened + 1)
+    settle()
+    ann.send("n0", ("add", 5), seq=opened + 1)
+    settle()
+    assert answers(ann) == [{"answer": {"value": 5}}] * 2
+    bob.send("n0", None, seq=1)
+    settle()
+    ann.send("n0", ("add", 5), seq=opened + 2)
+    settle()
+    assert answers(ann) == [{"answer": {"refused": "session_expired"}}]
+    assert raft.state("n0")["machine"] == 5
+    assert raft.state("n0")["sessions"] == 1
+    with pytest.raises(dl.UnknownNode):
+        ann.send("ann", ("add", 1), seq=1)
+    with pytest.raises(dl.ParameterError, match="seq"):
+        ann.send("n0", ("add", 1), seq=0)
+
+
+def test_what_a_power_failure_would_leave():
+    raft = dl.Raft(3, seed=1, disk=dl.Disk(sync="20ms"), check_invariants=True)
+    raft.run_until(raft.has_leader)
+    raft.run_for("300ms")
+    leader = raft.leader
+    last = raft.state(leader)["log"][-1].index
+    assert raft.durable_index(leader) == last
+    raft.propose(leader, ("put", "x", 1))
+    raft.run_for("5ms")
+    assert (raft.state(leader)["log"][-1].index, raft.durable_index(leader)) == (last + 1, last)
+    raft.run_for("50ms")
+    before = raft.fingerprint
+    assert raft.durable_index(leader) == last + 1
+    assert (raft.fingerprint, raft.leader) == (before, leader)
+    with pytest.raises(dl.UnknownNode):
+        raft.durable_index("nobody")

@@ -298,7 +298,8 @@ class Raft(Cluster):
             ``next_index`` and ``match_index`` (of a leader: by server), ``progress`` (likewise), ``config``,
             ``membership`` (the :class:`Membership` that holds for it), ``machine`` (the state machine's
             contents), ``snapshot`` (the :class:`LogSnapshot` that stands for the beginning of the log, or None),
-            ``incoming`` (of a snapshot that arrives: ``index`` and ``bytes`` so far; or None).
+            ``incoming`` (of a snapshot that arrives: ``index`` and ``bytes`` so far; or None), ``sessions`` (how many
+            it remembers). What of the log is durable tells :meth:`durable_index`.
 
         Examples
         --------
@@ -336,7 +337,29 @@ class Raft(Cluster):
             "membership": _membership(server),
             "machine": contents(server["replica"]["machine"]),
             "incoming": incoming and {"index": incoming["last_included_index"], "bytes": len(incoming["data"])},
+            "sessions": len(server["replica"]["sessions"]),
         }
+
+    def durable_index(self, node: str) -> int:
+        """Index of the last entry of a server's log that would be there if the power failed now.
+
+        Costs a fork, in which it does.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> raft = dl.Raft(["a"], disk=dl.Disk(sync="10ms"), manual=True).campaign("a")
+        >>> _ = raft.settle(), raft.propose("a", ("put", "x", 1)), raft.deliver(kind="call")
+        >>> raft.state("a")["log"][-1].index, raft.durable_index("a")
+        (2, 1)
+        >>> raft.complete_write("a").durable_index("a")
+        2
+        """
+        fork = self.fork()
+        fork.watch(False)
+        fork._world.apply({"crash": {"node": self._server(node)}})
+        log = fork._world.state(node)[1]["raft"]["log"]
+        return int(log["first"]) + len(log["entries"]) - 1
 
     def portrait(self, node: str) -> Portrait:
         """What pictures say about a server or client: of a server its role, term, votes and log.
@@ -628,7 +651,9 @@ class Raft(Cluster):
     # -- by hand --------------------------------------------------------------------------------------
 
     def campaign(self, node: str) -> Self:
-        """A server's election timer goes off."""
+        """A server's election timer goes off; one that leads has none."""
+        if not self.up(self._server(node)) or self.status(node)["role"] == "leader":
+            raise ParameterError("node", node, "a server that is up and does not lead")
         return self.fire(self._server(node), {"raft": "election"})
 
     def tick(self, node: str, count: int = 1) -> Self:
@@ -678,6 +703,8 @@ class Raft(Cluster):
 
     def beat(self, node: str) -> Self:
         """A leader's heartbeat timer goes off."""
+        if not self.up(self._server(node)) or self.status(node)["role"] != "leader":
+            raise ParameterError("node", node, "a server that leads")
         return self.fire(self._server(node), {"raft": "heartbeat"})
 
     def set_state(

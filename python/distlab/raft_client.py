@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
+from . import units
 from .cluster import Op
 from .errors import ParameterError
 
@@ -26,6 +27,41 @@ class Client:
     def execute(self, op: Any) -> Op:
         """Have any operation carried out: a dict such as ``{"put": {"key": "x", "value": 1}}``."""
         return self._cluster.call(self.name, {"raft": {"execute": {"op": operation(op)}}})
+
+    def send(self, server: str, op: Any, *, seq: int, lane: int = 0) -> Self:
+        """Send one server a command by hand, under a session and a serial number of one's own choosing.
+
+        Sent again under the same name it is a retry, and carried out once. Nobody waits for the answer: it is in the
+        trace, and in manual mode among the messages.
+
+        Parameters
+        ----------
+        server : str
+            Whom to send it to, whoever leads.
+        op : dict or tuple
+            The operation, as for :meth:`execute`; None to register a session (see ``Raft(session_limit=...)``).
+        seq : int
+            The serial number: of commands of one lane the greater is the later.
+        lane : int
+            Which of the client's sessions.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> raft = dl.Raft(["a"], machine="counter", manual=True).campaign("a")
+        >>> client = raft.client("ann")
+        >>> _ = client.send("a", ("add", 5), seq=1).send("a", ("add", 5), seq=1).send("a", ("add", 5), seq=2)
+        >>> raft.state("a")["machine"]
+        10
+        """
+        session = {"client": self.name, "lane": units.count(lane, "lane", least=0), "seq": units.count(seq, "seq")}
+        command = (
+            {"apply": {"session": session, "op": operation(op)}}
+            if op is not None
+            else {"register": {"session": session}}
+        )
+        self._cluster.inject(self.name, self._cluster._server(server), {"raft": {"request": {"command": command}}})
+        return self
 
     def put(self, key: str, value: Any) -> Op:
         """Write a value: None, a bool, an int, a str, or a list of these."""
