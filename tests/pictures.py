@@ -48,3 +48,27 @@ def launched():
         found = started.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
         yield found
         found.close()
+
+
+class Page:
+    """A page with a moving picture, and what it did besides."""
+
+    #: What an expression may call parts of the picture, as JavaScript.
+    names = ""
+
+    def __init__(self, page):
+        self.page = page
+        self.errors = []
+        self.requests = []
+        page.on("console", lambda it: self.errors.append(it.text))
+        page.on("pageerror", lambda it: self.errors.append(str(it)))
+        page.on("request", lambda it: self.requests.append(it.url))
+
+    def ask(self, script, *values):
+        """What an expression gives, with the names above, and values as ``v``."""
+        found = "document.getElementById('picture')"
+        return self.page.evaluate(f"(v) => {{ const it = {found}, {self.names}; return {script}; }}", list(values))
+
+    def settle(self):
+        """Wait until all that was asked for is drawn."""
+        self.page.evaluate(TWO_FRAMES)

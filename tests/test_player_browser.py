@@ -11,7 +11,7 @@ from distlab.widgets._picture import source
 from distlab.widgets._recording import DELIVERED, LOST, Message
 
 sys.path.insert(0, str(Path(__file__).parent))
-from pictures import READY, TWO_FRAMES, launched
+from pictures import READY, TWO_FRAMES, Page, launched
 
 
 @pytest.fixture(scope="module")
@@ -21,29 +21,10 @@ def browser():
         yield found
 
 
-class Driven:
-    """A page with a player, and what it did besides."""
+class Driven(Page):
+    """A page with a player."""
 
-    def __init__(self, page):
-        self.page = page
-        self.errors = []
-        self.requests = []
-        page.on("console", lambda it: self.errors.append(it.text))
-        page.on("pageerror", lambda it: self.errors.append(str(it)))
-        page.on("request", lambda it: self.requests.append(it.url))
-
-    def ask(self, script, *values):
-        """What an expression gives, with the player as ``p``, its ring as ``r``, its head as ``h``, and values as ``v``."""
-        body = (
-            "(v) => { const p = document.getElementById('picture').player, r = p.ring, h = p.head; return "
-            + script
-            + "; }"
-        )
-        return self.page.evaluate(body, list(values))
-
-    def settle(self):
-        """Wait until all that was asked for is drawn."""
-        self.page.evaluate(TWO_FRAMES)
+    names = "p = it.player, r = p.ring, h = p.head"
 
     def seek(self, time):
         self.ask("(p.pause(), h.seek(v[0]), p.invalidate(), 0)", time)

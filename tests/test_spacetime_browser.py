@@ -10,7 +10,7 @@ import distlab as dl
 from distlab.widgets._picture import source
 
 sys.path.insert(0, str(Path(__file__).parent))
-from pictures import READY, TWO_FRAMES, launched
+from pictures import READY, TWO_FRAMES, Page, launched
 from spacetime_traces import many, raft
 
 ARROW_LIMIT = 5_000
@@ -23,25 +23,10 @@ def browser():
         yield found
 
 
-class Driven:
-    """A page with a diagram, and what it did besides."""
+class Driven(Page):
+    """A page with a diagram."""
 
-    def __init__(self, page):
-        self.page = page
-        self.errors = []
-        self.requests = []
-        page.on("console", lambda it: self.errors.append(it.text))
-        page.on("pageerror", lambda it: self.errors.append(str(it)))
-        page.on("request", lambda it: self.requests.append(it.url))
-
-    def ask(self, script, *values):
-        """What an expression gives, with the page's diagram as ``p``, what it draws as ``d``, and values as ``v``."""
-        body = "(v) => { const p = document.getElementById('picture').diagram, d = p.diagram; return " + script + "; }"
-        return self.page.evaluate(body, list(values))
-
-    def settle(self):
-        """Wait until all that was asked for is drawn."""
-        self.page.evaluate(TWO_FRAMES)
+    names = "p = it.diagram, d = p.diagram"
 
     @property
     def view(self):
