@@ -21,10 +21,10 @@ from .raft_options import (
     READ_MODES,
     client_config,
     known_sessions,
+    lease_bound,
     listed,
     machine_kind,
     members,
-    millionths,
     timing,
 )
 from .raft_portrait import VERBS, portrait
@@ -183,7 +183,7 @@ class Raft(Cluster):
             "learners": listening,
             "conf_effective": units.choice(conf_effective, "conf_effective", ("append", "apply")),
             "catch_up_rounds": units.count(catch_up_rounds, "catch_up_rounds", least=0),
-            "lease_drift_ppm": None if lease_drift is None else millionths(lease_drift, leader_liveness),
+            "lease_drift_ppm": lease_bound(lease_drift, leader_liveness, read_mode),
         }
         if unsafe_skip_sync:
             disk = Disk(sync=(disk or Disk(sync="100ms")).sync, fsync=False)
@@ -667,7 +667,7 @@ class Raft(Cluster):
         'candidate'
         """
         if not self.manual:
-            raise ParameterError("node", node, "a server of a cluster in manual mode", "time passes for all alike")
+            raise ParameterError("node", node, "a server of a cluster in manual mode: in this one time passes for all")
         if not self.up(self._server(node)):
             raise ParameterError("node", node, "a server that is up")
         beat = units.seconds(self._server_config["heartbeat"])

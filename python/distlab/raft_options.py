@@ -79,8 +79,12 @@ def members(nodes: int | Sequence[str], learners: Sequence[str]) -> tuple[list[s
     return voters, listening
 
 
-def millionths(drift: float, leader_liveness: bool) -> int:
-    """The bound of a lease in millionths."""
+def lease_bound(drift: float | None, leader_liveness: bool, read_mode: str) -> int | None:
+    """The bound of leases in millionths; None without leases."""
+    if drift is None:
+        if read_mode == "lease":
+            raise ParameterError("lease_drift", drift, "a bound on the drift of clocks, for leases to read by")
+        return None
     if not leader_liveness:
         raise ParameterError("lease_drift", drift, "None without leader_liveness", "leases need leader_liveness=True")
     return round(units.probability(drift, "lease_drift") * 1e6)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from .. import units
 from ..errors import ParameterTypeError
 from ..portrait import LogPortrait, Portrait
+from . import _given as given
 from . import _style as style
 from ._arrows import colours_of
 from ._logs import draw_boxes
@@ -60,7 +61,7 @@ def cluster_ring(
     names = cluster._world.names
     faces = {name: cluster.portrait(name) for name in names}
     with_logs = [name for name in cluster.nodes if faces[name].log is not None] if logs else []
-    ax = style.axes(ax, (6.4, 4.4 + 0.28 * len(with_logs)))
+    ax = given.axes(ax, (6.4, 4.4 + 0.28 * len(with_logs)))
     ax.set(xticks=[], yticks=[], aspect="equal", xlim=(-2.1 if len(names) == len(cluster.nodes) else -2.75, 2.1))
     ax.spines[:].set_visible(False)
     places = _places(cluster)

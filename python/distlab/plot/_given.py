@@ -1,4 +1,4 @@
-"""What pictures of memory and hashing are given: refused by name where it is not what it should be."""
+"""What pictures are given: refused by name where it is not what it should be."""
 
 from __future__ import annotations
 

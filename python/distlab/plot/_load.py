@@ -69,7 +69,7 @@ def latency_cdf(
     columns = Load.of(load)
     if by not in (None, "kind"):
         raise ParameterError("by", by, "'kind' or None")
-    ax = style.axes(ax)
+    ax = given.axes(ax)
     groups = [("all", columns)] if by is None else list(_by_kind(columns))
     for colour, (name, group) in zip(_cycle(), groups, strict=False):
         _cdf_curve(ax, group, "" if by is None else f"{name}: ", colour, quantiles, alone=len(groups) == 1)
@@ -157,7 +157,7 @@ def latency_steps(
     if quantile is not None:
         units.probability(quantile, "quantile")
     found = {str(name): _latencies(it, f"groups[{name!r}]") for name, it in groups.items()}
-    ax = style.axes(ax)
+    ax = given.axes(ax)
     for colour, (name, latency) in zip(_cycle(), found.items(), strict=False):
         answered = np.sort(latency[np.isfinite(latency)])
         missing = len(latency) - len(answered)
@@ -246,7 +246,7 @@ def latency_series(
         raise ParameterError("draw", draw, "'auto', 'points' or 'quantiles'")
     if bins < 1:
         raise ParameterError("bins", bins, "at least 1")
-    ax = style.axes(ax, (7.2, 3.4))
+    ax = given.axes(ax, (7.2, 3.4))
     good = columns.pick(columns.answered)
     if draw == "points" or (draw == "auto" and len(good.latency) <= MOST_POINTS):
         for colour, (name, group) in zip(_cycle(), _by_kind(good), strict=False):
@@ -336,7 +336,7 @@ def throughput(
     columns = Load.of(load)
     if bin_width is not None and not (math.isfinite(bin_width) and bin_width > 0):
         raise ParameterError("bin_width", bin_width, "a positive number of seconds")
-    ax = style.axes(ax, (7.2, 2.8))
+    ax = given.axes(ax, (7.2, 2.8))
     known = columns.completed[np.isfinite(columns.completed)]
     edges = _edges(np.concatenate([columns.invoked, known]), 100, bin_width)
     answered = columns.completed[columns.answered]

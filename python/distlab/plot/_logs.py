@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .. import units
 from ..errors import ParameterError, ParameterTypeError
 from ..portrait import LogPortrait
+from . import _given as given
 from . import _style as style
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def logs(
     if begin > max(end, 1):
         raise ParameterError("first", first, f"an index up to {end}")
     columns = max(end - begin + 1, 1)
-    ax = style.axes(ax, (min(1.2 + (0.62 if words else 0.36) * columns, 16.0), 0.6 + 0.42 * len(found)))
+    ax = given.axes(ax, (min(1.2 + (0.62 if words else 0.36) * columns, 16.0), 0.6 + 0.42 * len(found)))
     for row, log in enumerate(found.values()):
         draw_boxes(ax, log, -row - 0.4, 0.8, (begin, end), lambda index: index - 0.5, words)
         if begin <= log.applied <= end:
