@@ -32,6 +32,7 @@ EXAMPLES = [
     errors.AllocationError("C", 2, 2, 1, 2),
     errors.ClockError("vectors of different processes"),
     errors.MemoryFault("unmapped", 0x1000, 3, "write", None, 7),
+    errors.MachineError("bank:Bank", ["balance", "x"], {"x": 1}, {"x": 2}),
     errors.MissingKey("cart:42"),
     errors.OutOfMemory("the swap device is full"),
     errors.PageFault("unmapped", 0x1000, 3, "write", None, 7),

@@ -38,6 +38,7 @@ from .errors import (
     InternalError,
     InvariantViolation,
     LivelockError,
+    MachineError,
     ManualModeError,
     MemoryFault,
     MissingKey,
@@ -80,7 +81,7 @@ from .network import (
 from .node import Node
 from .ntp import Berkeley, Cristian, Ntp
 from .portrait import LogPortrait, Portrait
-from .raft import Client, Entry, Raft
+from .raft import Client, Entry, Raft, Session
 from .records import Latency, Trace
 from .snapshot import Snapshot
 from .spec import Spec
@@ -157,6 +158,7 @@ __all__ = [
     "LogNormal",
     "LogPortrait",
     "LogSnapshot",
+    "MachineError",
     "ManualModeError",
     "Membership",
     "MemoryFault",
@@ -183,6 +185,7 @@ __all__ = [
     "Schedule",
     "Sequential",
     "SerializationError",
+    "Session",
     "Shifted",
     "Snapshot",
     "Spec",

@@ -63,6 +63,7 @@ class HistoryColumns(TypedDict):
     called_ns: NDArray[np.int64]
     replied_ns: NDArray[np.int64]
     outcome: NDArray[np.uint8]
+    reads: NDArray[np.bool_]
     kind: NDArray[np.uint32]
     kinds: list[str]
     key: list[Any]
@@ -88,9 +89,9 @@ class History:
     """
 
     @staticmethod
-    def from_columns(columns: dict[str, Any], initial: object) -> History:
+    def from_columns(columns: dict[str, Any], initial: object, exact_kinds: bool) -> History:
         """From equally long columns ``process, kind, key, argument, result, status, invoked, completed`` (None: all
-        null) and, of transactions, ``accesses``. O(n log n)."""
+        null) and, of transactions, ``accesses``; where kinds are exact, no two words mean the same. O(n log n)."""
     @staticmethod
     def from_transactions(columns: dict[str, Any], initial: object) -> History:
         """From the flat arrays that :meth:`distlab.History.from_transactions` describes. O(n log n)."""
@@ -470,6 +471,9 @@ def encode(value: Any) -> bytes:
 
 def decode(encoding: bytes) -> Any:
     """The value of an encoding."""
+
+def machine_class(kind: str) -> type | None:
+    """The class of state machines that :func:`state_machine` gave this name."""
 
 def state_machine(class_: Any) -> str:
     """Makes a class of state machines known; its name."""

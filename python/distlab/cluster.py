@@ -454,7 +454,12 @@ class Cluster(FaultVerbs):
     @property
     def history(self) -> History:
         """Every operation so far."""
-        return History._of(self._world.history(self._asked_before))
+        return History._of(self._world.history(self._asked_before), spec=self._spec)
+
+    @property
+    def _spec(self) -> str | type | None:
+        """What its history is to be checked against, unless something else is said; None: what its operations say."""
+        return None
 
     @property
     def cuts(self) -> list[tuple[str, str]]:

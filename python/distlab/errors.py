@@ -23,6 +23,7 @@ __all__ = [
     "InternalError",
     "InvariantViolation",
     "LivelockError",
+    "MachineError",
     "ManualModeError",
     "MemoryFault",
     "MissingKey",
@@ -280,6 +281,54 @@ class HandlerError(DistlabError, RuntimeError):
     """
 
     __module__ = "distlab"
+
+
+class MachineError(DistlabError, RuntimeError):
+    """A state machine written in Python whose ``query`` changed its state: its copies would no longer be equal.
+
+    Attributes
+    ----------
+    machine : str
+        Its class.
+    question : object
+        What it was asked.
+    before, after : object
+        Its state before and after: what ``snapshot()`` returned, or its attributes.
+
+    Examples
+    --------
+    >>> import distlab as dl
+    >>> class Visits:
+    ...     count = 0
+    ...     def apply(self, command):
+    ...         return self.count
+    ...     def query(self, question):
+    ...         self.count += 1
+    ...         return self.count
+    >>> raft = dl.Raft(["a"], machine=Visits)
+    >>> try:
+    ...     raft.run_until(raft.client("ann").query("visits"))
+    ... except dl.MachineError as error:
+    ...     print(error.question, error.before, error.after)
+    visits {} {'count': 1}
+    """
+
+    __module__ = "distlab"
+
+    def __init__(self, machine: str, question: Any = None, before: Any = None, after: Any = None) -> None:
+        super().__init__(machine, question, before, after)
+        self.machine = machine
+        self.question = question
+        self.before = before
+        self.after = after
+
+    def __str__(self) -> str:
+        before, after = _short.repr(self.before), _short.repr(self.after)
+        what = f"query({_short.repr(self.question)}) of {self.machine} changed its state from {before} to {after}"
+        return f"{what}: a query must leave it as it is, what changes it belongs into apply"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.machine, *map(_portable, (self.question, self.before, self.after)))
 
 
 class InvariantViolation(DistlabError, AssertionError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -66,6 +67,9 @@ class History:
         (seconds; nan where there is no answer). pandas and polars take it as it is.
     initial : object
         What registers hold before the first write. A read of None always means the initial value.
+    spec : str, class or None
+        What the objects are, where that is known: :meth:`check` asks for that if it is told nothing else. That of a
+        cluster is what its state machine does, or the class of a machine of one's own.
 
     Examples
     --------
@@ -78,20 +82,33 @@ class History:
     True
     """
 
-    def __init__(self, columns: Mapping[str, Any], initial: Any = None) -> None:
+    def __init__(
+        self,
+        columns: Mapping[str, Any],
+        initial: Any = None,
+        spec: str | type | None = None,
+        questions: NDArray[np.bool_] | None = None,
+    ) -> None:
         self._columns: dict[str, Any] | None = dict(columns)
         self._native: _core.History | None = None
+        self._questions = questions  # to a state machine, rather than commands: which rows are
         self.initial = initial
+        self.spec = spec
 
     @classmethod
-    def _wrap(cls, native: _core.History) -> History:
+    def _wrap(
+        cls, native: _core.History, spec: str | type | None = None, questions: NDArray[np.bool_] | None = None
+    ) -> History:
         """Around a history of the core."""
         history = cls.__new__(cls)
         history._columns, history._native, history.initial = None, native, native.initial
+        history.spec, history._questions = spec, questions
         return history
 
     @classmethod
-    def _of(cls, raw: Mapping[str, Any], chosen: NDArray[np.bool_] | None = None) -> History:
+    def _of(
+        cls, raw: Mapping[str, Any], chosen: NDArray[np.bool_] | None = None, spec: str | type | None = None
+    ) -> History:
         """From the columns of a cluster."""
         keep = np.arange(len(raw["called_ns"])) if chosen is None else np.flatnonzero(chosen)
         nodes, lanes = raw["node"][keep], raw["process"][keep]
@@ -120,7 +137,9 @@ class History:
                 "status": status,
                 "invoked": invoked,
                 "completed": completed,
-            }
+            },
+            spec=spec,
+            questions=raw["reads"][keep] if raw["reads"].any() else None,
         )
 
     # --- ways in ------------------------------------------------------------------------------------------
@@ -378,8 +397,14 @@ class History:
                     result if isinstance(result, list | tuple) else argument or ()
                     for argument, result in zip(columns["argument"], columns["result"], strict=True)
                 ]
-            self._native = _core.History.from_columns(columns, self.initial)
+            self._native = _core.History.from_columns(columns, self.initial, isinstance(self.spec, type))
         return self._native
+
+    def _read_by(self, spec: Any) -> History:
+        """The same for a checker by this specification: a state machine's class takes every word for what it is."""
+        if isinstance(spec, type) == isinstance(self.spec, type):
+            return self
+        return History(self.columns, self.initial, spec if isinstance(spec, type) else None, self._questions)
 
     def _checked(self) -> History:
         _ = self.native
@@ -415,7 +440,8 @@ class History:
     __hash__ = None  # type: ignore[assignment]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return History, ({name: self.columns[name] for name in COLUMNS}, self.initial)
+        columns = {name: self.columns[name] for name in COLUMNS}
+        return History, (columns, self.initial, _importable(self.spec), self._questions)
 
     @property
     def latency(self) -> Latency:
@@ -442,7 +468,12 @@ class History:
 
     def select(self, rows: Iterable[int]) -> History:
         """Some of the operations, as a history of their own."""
-        return History._wrap(self.native.select([int(row) for row in rows]))
+        return self._part([int(row) for row in rows])
+
+    def _part(self, rows: list[int], native: _core.History | None = None) -> History:
+        """Some of the rows, as the core has them."""
+        questions = None if self._questions is None else self._questions[rows]
+        return History._wrap(native or self.native.select(rows), self.spec, questions)
 
     def to_jsonl(self, path: str | Path | None = None) -> str | None:
         """One JSON object a line: the fields of :class:`Operation`; ``completed`` is null without an answer.
@@ -551,6 +582,15 @@ def _row(op: Any, number: int | str) -> dict[str, Any]:
     if row["completed"] is None or np.isnan(row["completed"]):
         row["status"] = 2
     return row
+
+
+def _importable(spec: str | type | None) -> str | type | None:
+    """A specification, unless it is a class that another process could not find."""
+    try:
+        pickle.dumps(spec)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return None
+    return spec
 
 
 def _plain(value: Any) -> Any:

@@ -24,14 +24,26 @@ from .raft_options import (
     lease_bound,
     listed,
     machine_kind,
+    machine_spec,
     members,
     timing,
 )
 from .raft_portrait import VERBS, portrait
+from .raft_session import MARK, Session, retried
 from .units import Duration
-from .workload import Keys, Load, Workload
+from .workload import Commands, Keys, Load, Workload, for_machine
 
-__all__ = ["Client", "Compaction", "Entry", "LogSnapshot", "Membership", "Raft", "committed_index", "vote_result"]
+__all__ = [
+    "Client",
+    "Compaction",
+    "Entry",
+    "LogSnapshot",
+    "Membership",
+    "Raft",
+    "Session",
+    "committed_index",
+    "vote_result",
+]
 
 ADMINISTRATION = ("transfer", "forget_leader", "change_membership", "compact")
 
@@ -269,7 +281,8 @@ class Raft(Cluster):
         for name in self.clients:
             state, _ = self._world.state(name)
             if state is not None and "client" in state.get("raft", {}):
-                self._client_config = {**state["raft"]["client"]["config"], "servers": self._servers}
+                config = {**state["raft"]["client"]["config"], "servers": self._servers}
+                self._client_config = {key: it for key, it in config.items() if key != "max_lanes"}
 
     def fork(self, seed: int | None = None) -> Self:
         copy = super().fork(seed)
@@ -425,6 +438,14 @@ class Raft(Cluster):
             self._join({name: {"raft": {"client": {"config": self._client_config}}}})
         return Client(self, name)
 
+    def _open_session(self, client: str) -> str:
+        """A new node for a session of a client; its name."""
+        number = 1
+        while (name := f"{client}{MARK}{number}") in self._world.names:
+            number += 1
+        self._join({name: {"raft": {"client": {"config": {**self._client_config, "max_lanes": 1}}}}})
+        return name
+
     def workload(
         self,
         clients: int | Sequence[str] = 1,
@@ -438,6 +459,7 @@ class Raft(Cluster):
         start: Duration | None = None,
         until: Duration | None = None,
         limit: int | None = None,
+        commands: Commands | None = None,
     ) -> Load:
         """Put a load on clients.
 
@@ -445,10 +467,27 @@ class Raft(Cluster):
         ----------
         clients : int or list of str
             How many clients (``c0, c1, ...``), or their names.
-        rate, arrivals, think, keys, reads, mix, until, limit
+        rate, arrivals, think, until, limit
             As for :class:`distlab.Workload`.
+        keys : Keys or int
+            As there; by default 10 locks, queues or lists. A counter and a machine of one's own have none.
+        reads : float
+            How often an operation only reads; the others are all alike.
+        mix : str or mapping, optional
+            Instead of ``reads``: of keys and values as for :class:`distlab.Workload`; otherwise weights of what the
+            state machine knows: ``add, read`` (a counter), ``acquire, release, holder`` (locks, in the names of the
+            clients), ``enqueue, dequeue, peek``, or ``append, read`` (lists).
         start : duration, optional
             When it begins; now otherwise.
+        commands : iterable, or callable
+            For a machine of one's own: its commands, in turn and again from the first; ``("query", question)`` asks
+            instead. A callable is given a ``random.Random`` and returns them, in endless order if it likes: as many are
+            taken as ``limit`` says, or 1,000. By default the class's own static method ``commands(rng)``.
+
+        Raises
+        ------
+        ParameterError
+            If the state machine does not know what is asked for.
 
         Examples
         --------
@@ -459,15 +498,12 @@ class Raft(Cluster):
         >>> load.counts()
         {'ok': 1000, 'fail': 0, 'info': 0}
         """
-        if (machine := self._server_config.get("machine", "kv")) != "kv":
-            raise ParameterError("machine", machine, "kv for a workload, which reads and writes keys")
         names = [self.client(name).name for name in units.names(clients, "clients", "c")]
         begin = self.now if start is None else start
         earlier = len(self._world.history()["called_ns"])
-        options = {"keys": keys, "reads": reads, "mix": mix, "until": until, "limit": limit}
-        return self.load(
-            Workload(names, rate, arrivals, think, start=begin, first_value=earlier + 1, **options)  # type: ignore[arg-type]
-        )
+        asked = for_machine(self._spec, keys, reads, mix, commands, limit, f"{self.seed} {earlier} {names}")
+        options: dict[str, Any] = {"until": until, "limit": limit, **asked}
+        return self.load(Workload(names, rate, arrivals, think, start=begin, first_value=earlier + 1, **options))
 
     def propose(self, node: str, command: Any) -> Op:
         """Ask a server itself to replicate a command: a dict, or a tuple such as ``("put", "x", 5)``.
@@ -500,7 +536,15 @@ class Raft(Cluster):
         """Every operation so far on what the log drives: not those about who leads and who belongs."""
         raw = self._world.history()
         about = np.array([kind in ADMINISTRATION for kind in raw["kinds"]], dtype=bool)
-        return History._of(raw, ~about[raw["kind"]]) if about.any() else History._of(raw)
+        chosen = ~about[raw["kind"]]
+        sessions = [number for number, name in enumerate(raw["nodes"]) if MARK in name and name not in self._servers]
+        for row in np.flatnonzero(np.isin(raw["node"], sessions)).tolist():
+            chosen[row] = not retried(self._world.op(row)["call"])
+        return History._of(raw, chosen, self._spec)
+
+    @property
+    def _spec(self) -> str | type | None:
+        return machine_spec(self._server_config.get("machine"))
 
     # -- who leads, and who belongs --------------------------------------------------------------------
 

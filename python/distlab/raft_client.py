@@ -10,6 +10,7 @@ from .errors import ParameterError
 
 if TYPE_CHECKING:
     from .raft import Raft
+    from .raft_session import Session
 
 __all__ = ["Client", "operation"]
 
@@ -28,11 +29,25 @@ class Client:
         """Have any operation carried out: a dict such as ``{"put": {"key": "x", "value": 1}}``."""
         return self._cluster.call(self.name, {"raft": {"execute": {"op": operation(op)}}})
 
+    def session(self) -> Session:
+        """Another session of this client, to call and retry commands by hand under serial numbers.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> session = dl.Raft(3, seed=1).client("ann").session()
+        >>> session.call(("put", "x", 1)).status, session.retry().status
+        ('ok', 'ok')
+        """
+        from .raft_session import Session
+
+        return Session(self._cluster, self._cluster._open_session(self.name))
+
     def send(self, server: str, op: Any, *, seq: int, lane: int = 0) -> Self:
         """Send one server a command by hand, under a session and a serial number of one's own choosing.
 
         Sent again under the same name it is a retry, and carried out once. Nobody waits for the answer: it is in the
-        trace, and in manual mode among the messages.
+        trace, and in manual mode among the messages; :meth:`session` is for who waits.
 
         Parameters
         ----------

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import units
-from ._core import state_machine
+from ._core import machine_class, state_machine
 from .errors import ParameterError, ParameterTypeError
 from .units import Duration
 
@@ -105,6 +105,13 @@ def machine_kind(machine: Any) -> Any:
     if not isinstance(machine, str):
         raise ParameterTypeError("machine", machine, f"one of {', '.join(MACHINES)}, or a class with apply(command)")
     return units.choice(machine, "machine", MACHINES)
+
+
+def machine_spec(kind: Any) -> str | type | None:
+    """What a state machine does, for checkers: the name of a specification, or its class; None if not known."""
+    if isinstance(kind, str):
+        return "mutex" if kind == "lock" else kind
+    return machine_class(kind["custom"]) if kind else None
 
 
 def _check_state(machine: type) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from . import units
+from ._core import state_machine
 from .errors import BudgetExceeded, ConsistencyViolation, ParameterError, ParameterTypeError
 from .history import History, Operation
 from .records import table
@@ -200,11 +201,14 @@ def check(
         One of :data:`MODELS`.
     spec : str or object, optional
         What the objects are, for ``linearizable`` and ``sequential``: ``"register"``, ``"cas-register"``, ``"kv"``,
-        ``"set"``, ``"counter"``, ``"queue"``, ``"stack"``, ``"mutex"``, ``"list"``, ``"bank"``; or a specification of
-        your own: an object with ``initial()``, ``step(state, op) -> (ok, state)``, and optionally
-        ``partition(op)``, where ``op`` is an :class:`Operation` and states are hashable. ``step`` is a pure function:
-        whether the operation can have answered what it answered in this state (an ``info`` operation has no
-        answer: it is possible with any), and the state after it. None: what the kinds of the operations say.
+        ``"set"``, ``"counter"``, ``"queue"``, ``"stack"``, ``"mutex"``, ``"list"``, ``"bank"``; or a state machine's
+        class as for :class:`distlab.Raft`, with ``apply(command)`` and perhaps ``query(question)``, whose states are
+        compared as they are replicated (elsewhere than in a cluster's history every operation is a command ``[kind,
+        key, *arguments]``); or a specification of your own: an object with ``initial()``, ``step(state, op) -> (ok,
+        state)``, and optionally ``partition(op)``, where ``op`` is an :class:`Operation` and states are hashable.
+        ``step`` is a pure function: whether the operation can have answered what it answered in this state (an
+        ``info`` operation has no answer: it is possible with any), and the state after it. None: what the history
+        comes from (its ``spec``), or else what the kinds of the operations say.
     versions : mapping of key to list of values, optional
         For transactions: the true order of the versions of each key, the oldest first, if it was logged (the white
         box). Every level is then decided without a search.
@@ -245,9 +249,11 @@ def check(
     """
     limit, bytes_ = _budget(time_limit, states, memory)
     began = time.perf_counter()
-    own = _specification(spec, history, _name(model))
-    raw = history.native.check(model, own, versions, limit, states, bytes_, bool(shrink))
-    return _verdict(history, raw, time.perf_counter() - began)
+    spec = _chosen(spec, history, _name(model))
+    read = history._read_by(spec if _is_machine(spec) else None)
+    own = _specification(spec, read)
+    raw = read.native.check(model, own, versions, limit, states, bytes_, bool(shrink))
+    return _verdict(history, read, raw, time.perf_counter() - began)
 
 
 def _budget(time_limit: Any, states: Any, memory: Any) -> tuple[float | None, int]:
@@ -288,21 +294,38 @@ class _Bound:
 _WITH_SPEC = ("linearizable", "linearizability", "sequential")
 
 
-def _specification(spec: Any, history: History, model: str) -> Any:
+def _chosen(spec: Any, history: History, model: str) -> Any:
+    """What to check a history against, where nothing is said what it comes from."""
     plain = model.lower().replace("_", "-")
     if spec is not None and plain in MODELS and plain not in _WITH_SPEC:
         raise ParameterTypeError("spec", spec, f"None for {model}: only linearizable and sequential take one")
+    return history.spec if spec is None and plain in _WITH_SPEC else spec
+
+
+def _is_machine(spec: Any) -> bool:
+    """Whether it is a state machine's class, rather than that of a specification."""
+    return isinstance(spec, type) and hasattr(spec, "apply") and not hasattr(spec, "step")
+
+
+def _specification(spec: Any, history: History) -> Any:
     if spec is None or isinstance(spec, str):
         return spec
+    if _is_machine(spec):
+        asked = history._questions
+        return state_machine(spec), [] if asked is None else asked.tolist()
     if isinstance(spec, type):
         spec = spec()
     if callable(getattr(spec, "initial", None)) and callable(getattr(spec, "step", None)):
         return _Bound(spec, history)
-    allowed = "the name of a specification, or an object with initial() and step(state, op) -> (ok, state)"
+    allowed = (
+        "the name of a specification, a state machine's class with apply(command), or an object with initial() and "
+        "step(state, op) -> (ok, state)"
+    )
     raise ParameterTypeError("spec", spec, allowed)
 
 
-def _verdict(history: History, raw: Mapping[str, Any], seconds: float) -> Verdict:
+def _verdict(history: History, read: History, raw: Mapping[str, Any], seconds: float) -> Verdict:
+    """About a history, as it was read for the judge."""
     names = raw["processes"]
     views = raw["views"]
     return Verdict(
@@ -316,7 +339,7 @@ def _verdict(history: History, raw: Mapping[str, Any], seconds: float) -> Verdic
         anomaly=raw["anomaly"],
         order=None if raw["order"] is None else tuple(raw["order"].tolist()),
         views=None if views is None else {names[p]: tuple(rows.tolist()) for p, rows in views},
-        counterexample=None if raw["counterexample"] is None else History._wrap(raw["counterexample"]),
+        counterexample=None if raw["counterexample"] is None else read._part(list(raw["rows"]), raw["counterexample"]),
         rows=tuple(raw["rows"]),
         culprits=tuple(raw["culprits"]),
         edges=tuple(raw["cycle"]),

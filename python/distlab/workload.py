@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +112,89 @@ YCSB: Mapping[str, Mapping[str, float]] = {
 """The kinds of access of the YCSB core workloads (Cooper et al. 2010, table 2)."""
 
 
+KINDS: Mapping[str, str] = {
+    kind: kind
+    for kind in (
+        *("read", "update", "insert", "scan", "read_modify_write", "transfer", "append", "add", "count"),
+        *("acquire", "release", "holder", "enqueue", "dequeue", "peek", "command"),
+    )
+}
+"""All kinds of access, as the core calls them."""
+
+MACHINES: Mapping[str, Mapping[str, str]] = {
+    "counter": {"read": "count", "add": "add"},
+    "mutex": {"holder": "holder", "acquire": "acquire", "release": "release"},
+    "queue": {"peek": "peek", "enqueue": "enqueue", "dequeue": "dequeue"},
+    "list": {"read": "read", "append": "append"},
+}
+"""What state machines other than keys and values know, by their specification: the first of each only reads."""
+
+Commands = Iterable[Any] | Callable[[random.Random], Iterable[Any]]
+"""Commands of a state machine of one's own, or what makes them."""
+
+MOST_COMMANDS = 1_000
+"""How many commands are made where nothing limits them."""
+
+
+def _weights(mix: Mapping[str, float], kinds: Mapping[str, str]) -> dict[str, float]:
+    """How often is what, in the words of the core."""
+    weights = {kinds[units.choice(kind, "mix", tuple(kinds))]: float(weight) for kind, weight in mix.items()}
+    if not weights or min(weights.values()) < 0 or not 0 < sum(weights.values()) < float("inf"):
+        raise ParameterError("mix", mix, "weights, 0 or more, of which one is above 0")
+    return weights
+
+
+def for_machine(
+    spec: str | type | None,
+    keys: Keys | int | None,
+    reads: float,
+    mix: str | Mapping[str, float] | None,
+    commands: Commands | None,
+    limit: int | None,
+    seed: str,
+) -> dict[str, Any]:
+    """What a workload asks of a state machine with this specification."""
+    if isinstance(spec, type):
+        for name, given in (("keys", keys), ("mix", mix)):
+            if given is not None:
+                raise ParameterError(name, given, "None for a state machine of one's own, whose commands say all")
+        return {"mix": {"command": 1.0}, "commands": _commands(spec, commands, limit, random.Random(seed))}
+    if commands is not None:
+        raise ParameterError("commands", commands, f"None for {spec}: they are for a state machine of one's own")
+    if spec is None or spec not in MACHINES:
+        return {"keys": keys, "reads": reads, "mix": mix}
+    kinds = MACHINES[spec]
+    if spec == "counter" and keys is not None:
+        raise ParameterError("keys", keys, "None for a counter, of which there is one")
+    if isinstance(mix, str):
+        raise ParameterError("mix", mix, f"weights of {', '.join(kinds)}: YCSB's workloads are for keys and values")
+    if mix is None:
+        looks, *changes = kinds
+        share = units.probability(reads, "reads")
+        mix = {looks: share, **dict.fromkeys(changes, (1.0 - share) / len(changes))}
+    return {"keys": UniformKeys(10) if keys is None else keys, "mix": _weights(mix, kinds)}
+
+
+def _commands(machine: type, given: Commands | None, limit: int | None, rng: random.Random) -> list[tuple[str, Any]]:
+    """The operations that commands of a state machine are: a tuple is one already."""
+    allowed = "a list of commands, or a callable that is given a random.Random and returns them"
+    given = getattr(machine, "commands", None) if given is None else given
+    if given is None:
+        raise ParameterError("commands", given, f"{allowed}: {machine.__name__} has no commands(rng) of its own")
+    made = given(rng) if callable(given) else given
+    if isinstance(made, str | bytes | Mapping) or not isinstance(made, Iterable):
+        raise ParameterTypeError("commands", made, allowed)
+    most = MOST_COMMANDS if limit is None else units.count(limit, "limit")
+    chosen = list(made) if isinstance(made, Sequence) else list(itertools.islice(made, most))
+    if not chosen:
+        raise ParameterError("commands", chosen, "at least one")
+    operations = [command if isinstance(command, tuple) else ("apply", command) for command in chosen]
+    for place, it in enumerate(operations):
+        if len(it) != 2 or it[0] not in ("apply", "query"):
+            raise ParameterError(f"commands[{place}]", it, 'a command, ("apply", command) or ("query", question)')
+    return operations
+
+
 @dataclass(frozen=True)
 class Workload:
     """A load, as a value.
@@ -131,7 +216,8 @@ class Workload:
         How often an operation is a read; the others overwrite.
     mix : str or mapping, optional
         Instead of ``reads``: the name of a YCSB core workload, ``"A"`` to ``"F"``, or weights of ``read,
-        update, insert, scan, read_modify_write, transfer``.
+        update, insert, scan, read_modify_write, transfer``, and of what only some state machines know: ``append, add,
+        count`` (reads a counter), ``acquire, release, holder, enqueue, dequeue, peek, command``.
     width : int or (int, int)
         How many different keys a request is about, or from how many to how many. More than one makes it a
         transaction, for clients that can run one: read all, or write all, or read all and then write all; a
@@ -140,6 +226,9 @@ class Workload:
         From when until when; nothing is asked from ``until`` on.
     limit : int, optional
         How many operations at most.
+    commands : sequence
+        Of what kind ``command`` is: ``("apply", command)`` or ``("query", question)`` for a state machine of one's own,
+        taken in turn and again from the first.
     """
 
     clients: Sequence[str]
@@ -154,6 +243,7 @@ class Workload:
     limit: int | None = None
     first_value: int = 0
     width: int | tuple[int, int] = 1
+    commands: Sequence[tuple[str, Any]] = ()
 
     def to_data(self) -> dict[str, Any]:
         """The form in which the core takes it."""
@@ -165,6 +255,7 @@ class Workload:
             "from": nanoseconds(self.start, "start"),
             "first_value": self.first_value,
             "width": self._width(),
+            "commands": [list(command) for command in self.commands],
         }
         if self.until is not None:
             data["until"] = nanoseconds(self.until, "until")
@@ -200,11 +291,7 @@ class Workload:
             return {"read": reads, "update": 1.0 - reads}
         if isinstance(self.mix, str):
             return dict(YCSB[units.choice(self.mix, "mix", tuple(YCSB))])
-        kinds = ("read", "update", "insert", "scan", "read_modify_write", "transfer")
-        weights = {units.choice(kind, "mix", kinds): float(weight) for kind, weight in self.mix.items()}
-        if not weights or min(weights.values()) < 0 or not 0 < sum(weights.values()) < float("inf"):
-            raise ParameterError("mix", self.mix, "weights, 0 or more, of which one is above 0")
-        return weights
+        return _weights(self.mix, KINDS)
 
 
 class Load:
@@ -228,7 +315,7 @@ class Load:
     def history(self) -> History:
         """Its operations."""
         raw = self._cluster._world.history()
-        return History._of(raw, raw["load"] == self.number)
+        return History._of(raw, raw["load"] == self.number, self._cluster._spec)
 
     @property
     def columns(self) -> dict[str, Any]:

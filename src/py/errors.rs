@@ -21,6 +21,7 @@ pub mod class {
     import_exception!(distlab.errors, InternalError);
     import_exception!(distlab.errors, InvariantViolation);
     import_exception!(distlab.errors, LivelockError);
+    import_exception!(distlab.errors, MachineError);
     import_exception!(distlab.errors, ManualModeError);
     import_exception!(distlab.errors, MissingKey);
     import_exception!(distlab.errors, OutOfMemory);

@@ -1,8 +1,9 @@
 //! State machines written in Python, replicated like ours.
 //!
 //! A class with `apply(command)`, and perhaps `query(question)`, `snapshot()` and `restore(state)`. Its state is what
-//! `snapshot()` returns, or without it what its attributes hold.
-use std::sync::Arc;
+//! `snapshot()` returns, or without it what its attributes hold. A query must leave it as it is: it is taken down before
+//! and after each, O(its size).
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use pyo3::intern;
@@ -10,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
 use super::bridge::from_python;
-use super::errors::class::{ParameterTypeError, SerializationError};
+use super::errors::class::{MachineError, ParameterTypeError, SerializationError};
 use super::fault;
 use super::plain::{self, Class, Plain};
 use super::value::object;
@@ -21,6 +22,8 @@ use crate::sim::{Bytes, Value};
 struct PyMachine {
     object: Py<PyAny>,
     class: Arc<Class>,
+    /// Its state, once it was taken down, until the next command.
+    taken: OnceLock<Plain>,
 }
 
 impl PyMachine {
@@ -38,20 +41,44 @@ impl PyMachine {
                 }
             }
         }
-        Ok(Self { object: made.unbind(), class })
+        Ok(Self { object: made.unbind(), class, taken: OnceLock::new() })
     }
 
     fn encode(&self, py: Python<'_>) -> PyResult<Plain> {
+        if let Some(taken) = self.taken.get() {
+            return Ok(taken.clone());
+        }
+        let taken = self.take_down(py)?;
+        let _ = self.taken.set(taken.clone()); // if another was quicker, the state is the same
+        Ok(taken)
+    }
+
+    fn take_down(&self, py: Python<'_>) -> PyResult<Plain> {
         let object = self.object.bind(py);
         match object.getattr_opt(intern!(py, "snapshot"))? {
             Some(snapshot) => Plain::encode(&snapshot.call0()?, "snapshot()"),
             None => Plain::encode(attributes(object)?.as_any(), "__dict__"),
         }
     }
+
+    /// What `query(question)` returns, if it leaves the state as it is.
+    fn ask(&self, py: Python<'_>, question: &Value) -> PyResult<Value> {
+        let before = self.encode(py)?;
+        let question = object(py, question)?;
+        let answer = self.object.bind(py).call_method1(intern!(py, "query"), (&question,))?;
+        let answer = from_python(&answer, None, "query()")?;
+        let after = self.take_down(py)?;
+        if before == after {
+            return Ok(answer);
+        }
+        let [before, after] = [before.decode(py)?.unbind(), after.decode(py)?.unbind()];
+        Err(MachineError::new_err((self.class.key.clone(), question.unbind(), before, after)))
+    }
 }
 
 impl Behavior for PyMachine {
     fn apply(&mut self, command: &Value) -> Value {
+        self.taken = OnceLock::new();
         answer(|py| {
             let command = object(py, command)?;
             let answer = self.object.bind(py).call_method1(intern!(py, "apply"), (command,))?;
@@ -61,23 +88,24 @@ impl Behavior for PyMachine {
 
     fn query(&self, question: &Value) -> Option<Value> {
         let asks = Python::attach(|py| self.object.bind(py).hasattr(intern!(py, "query")));
-        asks.is_ok_and(|asks| asks).then(|| {
-            answer(|py| {
-                let question = object(py, question)?;
-                let answer = self.object.bind(py).call_method1(intern!(py, "query"), (question,))?;
-                from_python(&answer, None, "query()")
-            })
-        })
+        asks.is_ok_and(|asks| asks).then(|| answer(|py| self.ask(py, question)))
     }
 
     fn state(&self) -> Bytes {
         kept(|py| Ok(self.encode(py)?.bytes().into())).unwrap_or_default()
     }
 
+    fn show(&self) -> String {
+        kept(|py| Ok(format!("{:?}", self.encode(py)?))).unwrap_or_default()
+    }
+
     fn copy(&self) -> Arc<dyn Behavior> {
         let copy = kept(|py| Self::new(py, self.class.clone(), Some(self.encode(py)?.bytes())));
         Arc::new(copy.unwrap_or_else(|| {
-            Python::attach(|py| Self { object: self.object.clone_ref(py), class: self.class.clone() })
+            Python::attach(|py| {
+                let (object, class) = (self.object.clone_ref(py), self.class.clone());
+                Self { object, class, taken: OnceLock::new() }
+            })
         }))
     }
 }
@@ -134,6 +162,12 @@ fn kind_of(class: &Arc<Class>) -> String {
 
 /// Where machines of Python come from, for [`come_from`](crate::machines::store::custom::come_from).
 pub const ORIGIN: Origin = Origin { make };
+
+/// The class of a kind that is known here.
+#[pyfunction]
+pub fn machine_class(py: Python<'_>, kind: &str) -> Option<Py<PyType>> {
+    known(kind).map(|it| it.object.clone_ref(py))
+}
 
 /// Makes a class of state machines known; its name.
 #[pyfunction]

@@ -54,6 +54,7 @@ fn core_module(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(nanoseconds, m)?)?;
     m.add_function(wrap_pyfunction!(encode, m)?)?;
     m.add_function(wrap_pyfunction!(decode, m)?)?;
+    m.add_function(wrap_pyfunction!(machine::machine_class, m)?)?;
     m.add_function(wrap_pyfunction!(machine::state_machine, m)?)?;
     crate::machines::store::custom::come_from(machine::ORIGIN);
     m.add_function(wrap_pyfunction!(explore::explore_named, m)?)?;

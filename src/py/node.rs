@@ -14,7 +14,9 @@ use super::context::{Context, Scene, live, scene};
 use super::errors::class::{HandlerError, ParameterTypeError, SerializationError};
 use super::fault;
 use super::plain::{self, Class, Plain, Shape};
-use crate::sim::{Access, Cx, Label, NodeId, OpId, Operation, Outcome, Protocol, Request, Value, Whole};
+use crate::sim::{
+    Access, Cx, Label, NodeId, OpId, Operation, Outcome, Protocol, Request, Value, Verb, Whole, label,
+};
 
 /// A user's object, with at least one of `on_start`, `on_message`, `on_timer`, `on_call`.
 ///
@@ -197,7 +199,8 @@ impl Protocol for PyNode {
     }
 
     /// `("read", key)`, `("write", key, value)`, `("scan", key, count)`, `("read_modify_write", key, value)`,
-    /// `("transfer", keys)`; of a request for several keys, all of them as a list.
+    /// `("transfer", keys)`, `("command", command)`, and of what only state machines know `(verb, key, value)`; of a request
+    /// for several keys, all of them as a list.
     fn compose(&self, request: &Request) -> Option<Plain> {
         let keys = || [&request.key].into_iter().chain(request.others.iter()).cloned().map(Value::Text);
         let key = if request.others.is_empty() { Value::Text(request.key.clone()) } else { keys().collect() };
@@ -208,6 +211,8 @@ impl Protocol for PyNode {
             Access::Scan => vec!["scan".into(), key, i64::from(request.count).into()],
             Access::ReadModifyWrite => vec!["read_modify_write".into(), key, value],
             Access::Transfer => vec!["transfer".into(), key],
+            Access::Only(Verb::Command) => vec!["command".into(), value],
+            Access::Only(verb) => vec![label(&verb).into(), key, value],
         };
         self.has.on_call.then(|| Plain::tuple(call))
     }
@@ -223,7 +228,7 @@ impl Protocol for PyNode {
             _ => arguments.collect(),
         };
         let key = key.value();
-        Operation { kind, key, argument, result }
+        Operation { kind, key, argument, result, reads: false }
     }
 
     fn outcome(reply: &Answer) -> Outcome {

@@ -40,7 +40,7 @@ pub use metrics::Metrics;
 pub use nemesis::{Hazard, Nemesis, Scope, Strike};
 pub use network::{Channels, Network, Places};
 pub use node::Node;
-pub use operation::{Access, Operation, Outcome, Request};
+pub use operation::{Access, Operation, Outcome, Request, Verb};
 pub use protocol::{
     Backend, Believed, Broken, Choice, Cx, Data, EachWrite, Effect, Input, Label, Monitor, NodeId, NodeView,
     OpId, Order, Part, Protocol, Reading, Span, Status, Step, StepKind, Storage, Time, View, Whole,

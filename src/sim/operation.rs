@@ -16,7 +16,7 @@ pub struct Request {
     /// Further keys it is about, all different: the request is a transaction on all of them. Usually none.
     #[serde(default = "nothing")]
     pub others: Arc<[Arc<str>]>,
-    /// What to write; unique among the requests of one workload.
+    /// What to write; unique among the requests of one workload. Of a lock, who asks; of a command, the command.
     pub value: Value,
     /// How many keys a scan reads.
     pub count: u32,
@@ -43,6 +43,34 @@ pub enum Access {
     ReadModifyWrite,
     /// Move an amount, here one, from the first key to the next.
     Transfer,
+    /// What only some state machines know.
+    Only(Verb),
+}
+
+/// What only some state machines know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    /// Put a value at the end of a list.
+    Append,
+    /// Add one to a counter.
+    Add,
+    /// Read a counter.
+    Count,
+    /// Take a lock.
+    Acquire,
+    /// Give a lock back.
+    Release,
+    /// Read who holds a lock.
+    Holder,
+    /// Put a value at the end of a queue.
+    Enqueue,
+    /// Take the first value of a queue.
+    Dequeue,
+    /// Read the first value of a queue.
+    Peek,
+    /// One of the workload's own commands.
+    Command,
 }
 
 /// Whether an operation took effect.
@@ -69,4 +97,6 @@ pub struct Operation {
     pub argument: Value,
     /// What came back; null until then.
     pub result: Value,
+    /// Whether it can only look: a question to a state machine, rather than a command.
+    pub reads: bool,
 }

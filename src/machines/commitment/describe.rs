@@ -7,7 +7,7 @@ use crate::sim::{Access, NodeId, Operation, Request, Value};
 /// read-modify-write moves one from the first to each of the others, so that the sum of all keys stays the same.
 pub fn compose(request: &Request, participants: &[NodeId], width: u32) -> Vec<Part> {
     let (count, width) = (participants.len(), (width.max(1) as usize).min(participants.len()));
-    if count == 0 {
+    if count == 0 || matches!(request.kind, Access::Only(_)) {
         return Vec::new();
     }
     let first =

@@ -18,6 +18,8 @@ pub trait Behavior: Send + Sync {
     fn query(&self, question: &Value) -> Option<Value>;
     /// The state, as bytes: of equal states the same.
     fn state(&self) -> Bytes;
+    /// The state in words.
+    fn show(&self) -> String;
     /// Another machine in the same state.
     fn copy(&self) -> Arc<dyn Behavior>;
 }
@@ -53,6 +55,11 @@ impl Custom {
         let machine = ORIGIN.get().and_then(|it| (it.make)(&kind, None));
         Self { kind, machine }
     }
+    /// A machine of a kind in a state; `None` if nobody knows the kind, or the bytes are of no state.
+    pub fn in_state(kind: &Arc<str>, state: &[u8]) -> Option<Self> {
+        let machine = ORIGIN.get().and_then(|it| (it.make)(kind, Some(state)));
+        machine.is_some().then(|| Self { kind: kind.clone(), machine })
+    }
     /// Its kind.
     pub fn kind(&self) -> &Arc<str> {
         &self.kind
@@ -80,6 +87,10 @@ impl Custom {
     /// Its state, as bytes.
     pub fn state(&self) -> Bytes {
         self.machine.as_ref().map_or_else(Bytes::default, |it| it.state())
+    }
+    /// Its state, in words.
+    pub fn show(&self) -> String {
+        self.machine.as_ref().map_or_else(String::new, |it| it.show())
     }
 }
 
@@ -123,11 +134,8 @@ impl Serialize for Custom {
 impl<'de> Deserialize<'de> for Custom {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (kind, state) = <(Arc<str>, Bytes)>::deserialize(deserializer)?;
-        let machine = ORIGIN.get().and_then(|it| (it.make)(&kind, Some(&state)));
-        match machine {
-            None => Err(D::Error::custom(format!("no state of a state machine `{kind}`"))),
-            machine => Ok(Self { kind, machine }),
-        }
+        Self::in_state(&kind, &state)
+            .ok_or_else(|| D::Error::custom(format!("no state of a state machine `{kind}`")))
     }
 }
 
@@ -152,6 +160,9 @@ mod tests {
         fn state(&self) -> Bytes {
             self.0.to_string().into_bytes().into()
         }
+        fn show(&self) -> String {
+            self.0.to_string()
+        }
         fn copy(&self) -> Arc<dyn Behavior> {
             Arc::new(self.clone())
         }
@@ -174,6 +185,7 @@ mod tests {
         assert_eq!(it.apply(&add(4)), Answer::Value(7.into()));
         assert_eq!((copy.query(&read), it.query(&read)), (Answer::Value(3.into()), Answer::Value(7.into())));
         assert_ne!(copy, it);
+        assert_eq!((it.show(), Custom::new("product".into()).show()), ("7".into(), String::new()));
         let bytes = postcard::to_stdvec(&it).unwrap();
         assert_eq!(postcard::from_bytes::<Custom>(&bytes).unwrap(), it);
         assert!(

@@ -27,6 +27,7 @@ impl Locks {
     /// Carries out one operation.
     pub fn apply(&mut self, op: &Op) -> Answer {
         match op {
+            Op::Acquire { owner: Value::Null, .. } => Answer::Refused(Refusal::Unsupported),
             Op::Acquire { key, .. } if self.held.contains_key(key) => Answer::Refused(Refusal::Held),
             Op::Acquire { key, owner } => {
                 self.token += 1;
@@ -70,6 +71,12 @@ mod tests {
         assert_eq!(locks.apply(&acquire("l", "bob")), Answer::Refused(Refusal::Held));
         assert_eq!(locks.apply(&acquire("l", "ann")), Answer::Refused(Refusal::Held));
         assert_eq!(locks.apply(&acquire("m", "bob")), Answer::Value(2.into()));
+        let nobody = Op::Acquire { key: "n".into(), owner: Value::Null };
+        assert_eq!(
+            locks.apply(&nobody),
+            Answer::Refused(Refusal::Unsupported),
+            "who holds it is told by null otherwise"
+        );
         assert_eq!(locks.apply(&release("l", "bob")), Answer::Refused(Refusal::NotHeld));
         assert_eq!(locks.query(&holder), Answer::Value(["ann".into(), 1.into()].into_iter().collect()));
         assert_eq!(locks.apply(&release("l", "ann")), Answer::Done);

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::sim::{Access, Operation, Outcome, Request, Value};
+use crate::sim::{Access, Operation, Outcome, Request, Value, Verb};
 
 /// What a state machine can be asked to do.
 ///
@@ -66,11 +66,11 @@ pub enum Op {
     },
     /// Reads the counter.
     Read,
-    /// Takes a lock, if nobody holds it. Answers a token, greater than all before it.
+    /// Takes a lock, if nobody holds it (not even its owner). Answers a token, greater than all before it.
     Acquire {
         /// The lock.
         key: Arc<str>,
-        /// For whom.
+        /// For whom; null is nobody, and is refused.
         owner: Value,
     },
     /// Gives a lock back.
@@ -102,7 +102,8 @@ pub enum Op {
         /// The queue.
         key: Arc<str>,
     },
-    /// Any command, for a machine from outside. A list that begins with a text is shown as kind, key, arguments.
+    /// Any command, for a machine from outside. A list that begins with a text is shown as kind, key, arguments; what
+    /// can be said so in two ways, like anything else, as a whole (see [`Op::recalled`]).
     Apply {
         /// The command.
         command: Value,
@@ -181,7 +182,60 @@ impl Op {
             Access::Update | Access::Insert => Self::Put { key, value },
             Access::Scan => Self::Scan { key, count: request.count },
             Access::ReadModifyWrite => Self::Swap { key, value },
+            Access::Only(verb) => return Self::compose_only(verb, key, value),
         })
+    }
+
+    fn compose_only(verb: Verb, key: Arc<str>, value: Value) -> Option<Self> {
+        Some(match verb {
+            Verb::Append => Self::Append { key, value },
+            Verb::Add => Self::Add { by: 1 },
+            Verb::Count => Self::Read,
+            Verb::Acquire => Self::Acquire { key, owner: value },
+            Verb::Release => Self::Release { key, owner: value },
+            Verb::Holder => Self::Holder { key },
+            Verb::Enqueue => Self::Enqueue { key, value },
+            Verb::Dequeue => Self::Dequeue { key },
+            Verb::Peek => Self::Peek { key },
+            Verb::Command => return Self::of_command(&value),
+        })
+    }
+
+    /// A command of a workload: `["apply", command]` or `["query", question]`.
+    fn of_command(value: &Value) -> Option<Self> {
+        let Value::List(parts) = value else { return None };
+        match &parts[..] {
+            [Value::Text(verb), command] if &**verb == "apply" => {
+                Some(Self::Apply { command: command.clone() })
+            }
+            [Value::Text(verb), command] if &**verb == "query" => {
+                Some(Self::Query { command: command.clone() })
+            }
+            _ => None,
+        }
+    }
+
+    /// What a machine from outside was asked that appears so in a history: the other way round than
+    /// [`describe`](Self::describe).
+    ///
+    /// ```
+    /// use distlab::machines::store::Op;
+    /// let op = Op::Apply { command: ["add".into(), "x".into(), 3.into()].into_iter().collect() };
+    /// let shown = op.describe(None);
+    /// assert_eq!((&*shown.kind, shown.key.clone(), shown.argument.clone()), ("add", "x".into(), 3.into()));
+    /// assert_eq!(Op::recalled(&shown.kind, &shown.key, &shown.argument, shown.reads), op);
+    /// ```
+    pub fn recalled(kind: &str, key: &Value, argument: &Value, reads: bool) -> Self {
+        let command = match (kind, key, argument) {
+            (WHOLE, Value::Null, command) => command.clone(),
+            (kind, Value::Null, Value::Null) => [Value::from(kind)].into_iter().collect(),
+            (kind, key, Value::Null) => [kind.into(), key.clone()].into_iter().collect(),
+            (kind, key, Value::List(several)) => {
+                [kind.into(), key.clone()].into_iter().chain(several.iter().cloned()).collect()
+            }
+            (kind, key, one) => [kind.into(), key.clone(), one.clone()].into_iter().collect(),
+        };
+        if reads { Self::Query { command } } else { Self::Apply { command } }
     }
 
     /// How it appears in a history, with its answer if there is one.
@@ -204,40 +258,46 @@ impl Op {
             Self::Enqueue { key, value } => ("enqueue", Some(key), value.clone()),
             Self::Dequeue { key } => ("dequeue", Some(key), Value::Null),
             Self::Peek { key } => ("peek", Some(key), Value::Null),
-            Self::Apply { command } | Self::Query { command } => return describe_custom(command, answer),
+            Self::Apply { command } => return describe_custom(command, answer, false),
+            Self::Query { command } => return describe_custom(command, answer, true),
         };
         let result = answer.map_or(Value::Null, Answer::value);
-        Operation { kind: kind.into(), key: key.cloned().into(), argument, result }
+        Operation { kind: kind.into(), key: key.cloned().into(), argument, result, reads: false }
     }
 }
 
+/// The kind of a command that is shown as a whole.
+const WHOLE: &str = "apply";
+
 /// A command such as `["add", "x", 3]` in a history: its kind, its key, and the rest.
-fn describe_custom(command: &Value, answer: Option<&Answer>) -> Operation {
+fn describe_custom(command: &Value, answer: Option<&Answer>, reads: bool) -> Operation {
     let result = answer.map_or(Value::Null, Answer::value);
-    let parts = match command {
-        Value::List(parts) => &parts[..],
-        _ => &[],
+    let (kind, key, argument) =
+        parts_of(command).unwrap_or_else(|| (WHOLE.to_owned(), Value::Null, command.clone()));
+    Operation { kind: kind.into(), key, argument, result, reads }
+}
+
+/// The kind, the key and the arguments of a command, where nothing else looks the same.
+fn parts_of(command: &Value) -> Option<(String, Value, Value)> {
+    let Value::List(parts) = command else { return None };
+    let [Value::Text(kind), rest @ ..] = &parts[..] else { return None };
+    let (key, argument) = match rest {
+        [] => (Value::Null, Value::Null),
+        [Value::Null] => return None,
+        [key] => (key.clone(), Value::Null),
+        [_, Value::Null | Value::List(_)] => return None,
+        [key, one] => (key.clone(), one.clone()),
+        [key, several @ ..] => (key.clone(), several.iter().cloned().collect()),
     };
-    let (kind, key, arguments) = match parts {
-        [Value::Text(kind), key, arguments @ ..] => (kind.to_string(), key.clone(), arguments),
-        [Value::Text(kind)] => (kind.to_string(), Value::Null, &[][..]),
-        _ => {
-            let argument = command.clone();
-            return Operation { kind: "apply".into(), key: Value::Null, argument, result };
-        }
-    };
-    let argument = match arguments {
-        [] => Value::Null,
-        [one] => one.clone(),
-        more => more.iter().cloned().collect(),
-    };
-    Operation { kind: kind.into(), key, argument, result }
+    (&**kind != WHOLE || key != Value::Null).then(|| (kind.to_string(), key, argument))
 }
 
 impl Answer {
-    /// What a history shows of it: a compare-and-set as its success, a scan as a list of pairs.
+    /// What a history shows of it: a compare-and-set as its success, a scan as a list of pairs, and false where a lock
+    /// was refused because of who holds it.
     pub fn value(&self) -> Value {
         match self {
+            Self::Refused(Refusal::Held | Refusal::NotHeld) => false.into(),
             Self::Done | Self::Refused(_) => Value::Null,
             Self::Value(value) => value.clone(),
             Self::Cas { success, .. } => (*success).into(),
@@ -255,5 +315,53 @@ impl Answer {
             Self::Refused(_) | Self::Cas { success: false, .. } => Outcome::Fail,
             _ => Outcome::Ok,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(items: impl IntoIterator<Item = Value>) -> Value {
+        items.into_iter().collect()
+    }
+
+    #[test]
+    fn whatever_a_machine_from_outside_is_told_can_be_told_from_the_history() {
+        let values =
+            [Value::Null, 1.into(), true.into(), "apply".into(), "x".into(), list([]), list([Value::Null])];
+        let mut commands = values.to_vec();
+        for one in &values {
+            commands.push(list([one.clone()]));
+            for two in &values {
+                commands.push(list([one.clone(), two.clone()]));
+                for three in &values {
+                    commands.push(list([one, two, three].map(Value::clone)));
+                    commands.push(list([one, two, three, &values[1]].map(Value::clone)));
+                }
+            }
+        }
+        for command in commands {
+            for op in [Op::Apply { command: command.clone() }, Op::Query { command: command.clone() }] {
+                let Operation { kind, key, argument, reads, .. } = op.describe(None);
+                assert_eq!(Op::recalled(&kind, &key, &argument, reads), op, "{kind} {key} {argument}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_workload_may_ask_for_what_only_some_machines_know() {
+        let request = |kind, value| Request { kind, key: "k".into(), others: [].into(), value, count: 1 };
+        let compose = |verb, value: Value| Op::compose(&request(Access::Only(verb), value));
+        let key = || Arc::from("k");
+        assert_eq!(
+            compose(Verb::Acquire, "ann".into()),
+            Some(Op::Acquire { key: key(), owner: "ann".into() })
+        );
+        assert_eq!(compose(Verb::Enqueue, 7.into()), Some(Op::Enqueue { key: key(), value: 7.into() }));
+        assert_eq!(compose(Verb::Count, Value::Null), Some(Op::Read));
+        let command = list(["apply".into(), 3.into()]);
+        assert_eq!(compose(Verb::Command, command), Some(Op::Apply { command: 3.into() }));
+        assert_eq!(compose(Verb::Command, 3.into()), None);
     }
 }

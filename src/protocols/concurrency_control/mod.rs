@@ -132,7 +132,7 @@ impl Protocol for Node {
             _ => Value::Null,
         };
         let argument = ops.iter().map(Op::planned).collect();
-        Operation { kind: "txn".into(), key: Value::Null, argument, result }
+        Operation { kind: "txn".into(), argument, result, ..Operation::default() }
     }
     fn outcome(reply: &Reply) -> Outcome {
         match reply {

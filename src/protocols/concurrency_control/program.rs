@@ -81,7 +81,7 @@ impl Op {
                 let to = request.others.first()?.clone();
                 vec![Self::Add { key: request.key.clone(), by: -1 }, Self::Add { key: to, by: 1 }]
             }
-            Kind::Scan => return None,
+            Kind::Scan | Kind::Only(_) => return None,
         })
     }
 }

@@ -31,7 +31,11 @@ struct Times {
 
 /// A history from equally long columns: `process, kind, key, argument, result, status, invoked, completed`, and
 /// of transactions `accesses` (lists of `[function, key, value]`; None for other operations).
-pub(super) fn from_columns(columns: &Bound<'_, PyDict>, initial: &Bound<'_, PyAny>) -> PyResult<Timed> {
+pub(super) fn from_columns(
+    columns: &Bound<'_, PyDict>,
+    initial: &Bound<'_, PyAny>,
+    exact_kinds: bool,
+) -> PyResult<Timed> {
     let mut builder = Builder::default();
     builder.initial(value_of(initial)?);
     let of = |name: &str| {
@@ -41,7 +45,7 @@ pub(super) fn from_columns(columns: &Bound<'_, PyDict>, initial: &Bound<'_, PyAn
     let length = process.len()?;
     let rows = Rows {
         process: processes(&mut builder, &process)?,
-        kind: kinds(&mut builder, &of("kind")?)?,
+        kind: kinds(&mut builder, &of("kind")?, exact_kinds)?,
         key: values(&mut builder, &of("key")?, length)?,
         argument: values(&mut builder, &of("argument")?, length)?,
         result: values(&mut builder, &of("result")?, length)?,
@@ -49,16 +53,21 @@ pub(super) fn from_columns(columns: &Bound<'_, PyDict>, initial: &Bound<'_, PyAn
         times: times(&of("invoked")?, &of("completed")?)?,
     };
     let accesses = columns.get_item("accesses")?.filter(|it| !it.is_none());
-    fill(&mut builder, &rows, accesses.as_ref())?;
+    fill(&mut builder, &rows, accesses.as_ref(), exact_kinds)?;
     let history = builder.finish().map_err(|it| super::unreadable(&it.to_string()))?;
     Ok(Timed { history, invoked: rows.times.invoked, completed: rows.times.completed })
 }
 
-fn fill(builder: &mut Builder, rows: &Rows, accesses: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+fn fill(
+    builder: &mut Builder,
+    rows: &Rows,
+    accesses: Option<&Bound<'_, PyAny>>,
+    exact_kinds: bool,
+) -> PyResult<()> {
     for row in 0..rows.process.len() {
         let (process, kind, status) = (rows.process[row], rows.kind[row], rows.status[row]);
         let (invoked, completed) = rows.times.ranks[row];
-        if kind == Kind::TXN {
+        if kind == Kind::TXN && !exact_kinds {
             let given = accesses.map(|it| it.get_item(row)).transpose()?;
             let complete = status == Outcome::Ok && completed.is_some();
             let accesses = given.map_or(Ok(vec![]), |it| transaction(builder, &it, row, complete))?;
@@ -66,12 +75,16 @@ fn fill(builder: &mut Builder, rows: &Rows, accesses: Option<&Bound<'_, PyAny>>)
             continue;
         }
         // A numeric column cannot say null: what a plain read is given and a plain write returns is nothing.
-        let argument = if kind == Kind::READ && rows.argument.0[row] != NULL && rows.key.0[row] != NULL {
+        let argument = if !exact_kinds
+            && kind == Kind::READ
+            && rows.argument.0[row] != NULL
+            && rows.key.0[row] != NULL
+        {
             NULL
         } else {
             rows.argument.0[row]
         };
-        let result = if kind == Kind::WRITE { NULL } else { rows.result.0[row] };
+        let result = if !exact_kinds && kind == Kind::WRITE { NULL } else { rows.result.0[row] };
         builder.push(process, kind, rows.key.0[row], argument, result, status, invoked, completed);
     }
     Ok(())
@@ -93,7 +106,7 @@ fn processes(builder: &mut Builder, column: &Bound<'_, PyAny>) -> PyResult<Vec<u
     Ok(found)
 }
 
-fn kinds(builder: &mut Builder, column: &Bound<'_, PyAny>) -> PyResult<Vec<Kind>> {
+fn kinds(builder: &mut Builder, column: &Bound<'_, PyAny>, exact: bool) -> PyResult<Vec<Kind>> {
     let mut found = Vec::with_capacity(column.len()?);
     let mut seen: Vec<(String, Kind)> = Vec::new(); // there are few, and looking through few is quick
     for (row, item) in column.try_iter()?.enumerate() {
@@ -108,7 +121,7 @@ fn kinds(builder: &mut Builder, column: &Bound<'_, PyAny>) -> PyResult<Vec<Kind>
         let name = name.to_str()?;
         let kind = seen.iter().find(|(known, _)| known == name).map(|(_, kind)| *kind);
         found.push(kind.unwrap_or_else(|| {
-            let kind = builder.kind(name);
+            let kind = if exact { builder.kind_exactly(name) } else { builder.kind(name) };
             seen.push((name.to_owned(), kind));
             kind
         }));

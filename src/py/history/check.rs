@@ -12,10 +12,12 @@ use pyo3::types::{PyDict, PyList, PyMapping};
 use super::PyHistory;
 use super::own::Own;
 use crate::check::consistency::judge::{Judgement, Objects, judge, judge_and_shrink};
-use crate::check::consistency::spec::Spec;
+use crate::check::consistency::spec::{Machine, Spec, StateMachine};
 use crate::check::consistency::{Budget, Error, Flaw, Model, Verdict, Witness};
+use crate::machines::store::MachineKind;
 use crate::py::errors::class::{BudgetExceeded, HistoryError, ParameterError};
 use crate::py::errors::{bad_type, bad_value};
+use crate::py::fault;
 use crate::py::value::value_of;
 use crate::py::world::guarded;
 
@@ -72,11 +74,24 @@ pub(super) fn check<'py>(
         off_the_lock(py, history, model, Known::Spec(named), limits)?
     } else if spec.is_none() {
         off_the_lock(py, history, model, Known::Spec(Spec::infer(&history.core)), limits)?
-    } else if matches!(model, Model::Linearizable | Model::Sequential) {
-        with_own(history, model, spec, limits)?
-    } else {
+    } else if !matches!(model, Model::Linearizable | Model::Sequential) {
         let allowed = format!("none for {model}: only linearizable and sequential take one");
         return Err(bad_type("spec", spec, allowed));
+    } else if let Ok((kind, questions)) = spec.extract::<(String, Vec<bool>)>() {
+        let kind = MachineKind::Custom(kind.into());
+        let mut machine = StateMachine::new(kind, &history.core, &questions, fault::waits);
+        let judged = on_the_lock(history, model, &mut machine, limits)?;
+        match fault::take() {
+            Some(fault) => return Err(fault.error),
+            None => judged.map_err(|error| refused(&error))?,
+        }
+    } else {
+        let mut own = Own::new(spec.clone());
+        let judged = on_the_lock(history, model, &mut own, limits)?;
+        match own.raised() {
+            Some(raised) => return Err(raised),
+            None => judged.map_err(|error| refused(&error))?,
+        }
     };
     show(py, history, &judgement)
 }
@@ -140,23 +155,17 @@ fn off_the_lock(
     result.map_err(|error| refused(&error))
 }
 
-/// A specification written in Python needs the interpreter at every step.
-fn with_own(
+/// What is written in Python needs the interpreter at every step.
+fn on_the_lock(
     history: &PyHistory,
     model: Model,
-    spec: &Bound<'_, PyAny>,
+    machine: &mut dyn Machine,
     limits: Limits,
-) -> PyResult<Judgement> {
+) -> PyResult<Result<Judgement, Error>> {
     let deadline = deadline(limits);
     let stop = || deadline.is_some_and(|it| Instant::now() >= it);
-    let mut own = Own::new(spec.clone());
     let budget = budget(limits, &stop);
-    let result =
-        guarded(None, || run(&history.core, model, &mut Objects::Own(&mut own), &budget, limits.shrink))?;
-    match own.raised() {
-        Some(raised) => Err(raised),
-        None => result.map_err(|error| refused(&error)),
-    }
+    guarded(None, || run(&history.core, model, &mut Objects::Own(machine), &budget, limits.shrink))
 }
 
 fn deadline(limits: Limits) -> Option<Instant> {

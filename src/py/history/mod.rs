@@ -37,10 +37,14 @@ fn unreadable(problem: &str) -> PyErr {
 
 #[pymethods]
 impl PyHistory {
-    /// From columns; see `build.rs`.
+    /// From columns; see `build.rs`. Where kinds are exact, no two words mean the same.
     #[staticmethod]
-    fn from_columns(columns: &Bound<'_, PyDict>, initial: &Bound<'_, PyAny>) -> PyResult<Self> {
-        build::from_columns(columns, initial).map(Self::from)
+    fn from_columns(
+        columns: &Bound<'_, PyDict>,
+        initial: &Bound<'_, PyAny>,
+        exact_kinds: bool,
+    ) -> PyResult<Self> {
+        build::from_columns(columns, initial, exact_kinds).map(Self::from)
     }
 
     /// From the flat arrays of many transactions; see `build.rs`.
@@ -90,8 +94,8 @@ impl PyHistory {
         Ok(self.part(&rows, self.core.select(&rows)))
     }
 
-    /// Holds it against a model; the specification is a name, None, or an object with `initial`, `step`,
-    /// `partition` that knows operations by row; versions are a mapping of keys to values, or None.
+    /// Holds it against a model; the specification is a name, None, an object with `initial`, `step`, `partition` that knows
+    /// operations by row, or a pair of the kind of a state machine and which rows are questions to it; versions are a mapping of keys to values, or None.
     #[expect(clippy::too_many_arguments, reason = "Python's facade gives them names and defaults")]
     fn check<'py>(
         &self,

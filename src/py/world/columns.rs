@@ -92,11 +92,12 @@ pub fn history<'py>(
     let (mut processes, mut kinds) = (Numbers { of: BTreeMap::new() }, Numbers { of: BTreeMap::new() });
     let process: Vec<_> =
         history.processes().iter().map(|it| i64::from(processes.number(it))).skip(start).collect();
-    let (mut kind, mut outcome) = (Vec::new(), Vec::new());
+    let (mut kind, mut outcome, mut reads) = (Vec::new(), Vec::new(), Vec::new());
     let (mut key, mut argument, mut result) = (Vec::new(), Vec::new(), Vec::new());
     for op in ops() {
         let described = op.describe();
         kind.push(kinds.number(&described.kind));
+        reads.push(described.reads);
         outcome.push(match op.outcome() {
             Outcome::Ok => 0_u8,
             Outcome::Fail => 1,
@@ -123,6 +124,7 @@ pub fn history<'py>(
     let replied = ops().map(|it| it.answer.as_ref().map_or(-1, |(at, _)| *at as i64)).collect();
     columns.set_item("replied_ns", PyArray1::from_vec(py, replied))?;
     columns.set_item("outcome", PyArray1::from_vec(py, outcome))?;
+    columns.set_item("reads", PyArray1::from_vec(py, reads))?;
     columns.set_item("kind", PyArray1::from_vec(py, kind))?;
     columns.set_item("kinds", kinds.into_values())?;
     columns.set_item("key", PyList::new(py, key)?)?;

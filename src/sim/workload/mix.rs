@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::keys::Keys;
 use crate::sim::invalid::Invalid;
-use crate::sim::operation::Access;
+use crate::sim::operation::{Access, Verb};
 use crate::sim::rng::Rng;
 
 /// The kinds of access, in proportion to these weights.
@@ -22,6 +22,26 @@ pub struct Mix {
     pub read_modify_write: f64,
     /// Move an amount from one key to another.
     pub transfer: f64,
+    /// Put a value at the end of a list.
+    pub append: f64,
+    /// Add one to a counter.
+    pub add: f64,
+    /// Read a counter.
+    pub count: f64,
+    /// Take a lock.
+    pub acquire: f64,
+    /// Give a lock back.
+    pub release: f64,
+    /// Read who holds a lock.
+    pub holder: f64,
+    /// Put a value at the end of a queue.
+    pub enqueue: f64,
+    /// Take the first value of a queue.
+    pub dequeue: f64,
+    /// Read the first value of a queue.
+    pub peek: f64,
+    /// The next of the workload's own commands.
+    pub command: f64,
 }
 
 /// The core workloads of the Yahoo! Cloud Serving Benchmark (Cooper et al. 2010, table 2).
@@ -72,7 +92,7 @@ impl Mix {
     }
 
     /// The kinds with their weights, in the order of declaration.
-    fn weights(&self) -> [(Access, &'static str, f64); 6] {
+    fn weights(&self) -> [(Access, &'static str, f64); 16] {
         [
             (Access::Read, "read", self.read),
             (Access::Update, "update", self.update),
@@ -80,11 +100,21 @@ impl Mix {
             (Access::Scan, "scan", self.scan),
             (Access::ReadModifyWrite, "read_modify_write", self.read_modify_write),
             (Access::Transfer, "transfer", self.transfer),
+            (Access::Only(Verb::Append), "append", self.append),
+            (Access::Only(Verb::Add), "add", self.add),
+            (Access::Only(Verb::Count), "count", self.count),
+            (Access::Only(Verb::Acquire), "acquire", self.acquire),
+            (Access::Only(Verb::Release), "release", self.release),
+            (Access::Only(Verb::Holder), "holder", self.holder),
+            (Access::Only(Verb::Enqueue), "enqueue", self.enqueue),
+            (Access::Only(Verb::Dequeue), "dequeue", self.dequeue),
+            (Access::Only(Verb::Peek), "peek", self.peek),
+            (Access::Only(Verb::Command), "command", self.command),
         ]
     }
 
     fn total(&self) -> f64 {
-        self.read + self.update + self.insert + self.scan + self.read_modify_write + self.transfer
+        self.weights().iter().map(|(.., weight)| weight).sum()
     }
 
     /// Whether the weights make sense; the complaint names the first that does not.
@@ -126,12 +156,19 @@ mod tests {
     #[test]
     fn kinds_come_in_proportion_to_their_weights() {
         let mixes = [Ycsb::A, Ycsb::B, Ycsb::C, Ycsb::D, Ycsb::E, Ycsb::F].map(Ycsb::mix);
-        let uneven =
-            Mix { read: 3.0, update: 2.0, insert: 1.0, scan: 5.0, read_modify_write: 1.5, transfer: 0.5 };
+        let uneven = Mix {
+            read: 3.0,
+            update: 2.0,
+            insert: 1.0,
+            scan: 5.0,
+            acquire: 1.5,
+            transfer: 0.5,
+            ..Mix::default()
+        };
         for mix in mixes.into_iter().chain([uneven, Mix::reads(0.9), Mix::reads(0.0)]) {
             mix.check().unwrap();
             let mut rng = Rng::stream(3, Purpose::Workload, 0, 0);
-            let mut seen = [0; 6];
+            let mut seen = [0; 16];
             for _ in 0..50_000 {
                 let access = mix.pick(&mut rng);
                 seen[mix.weights().iter().position(|(kind, ..)| *kind == access).unwrap()] += 1;

@@ -13,7 +13,7 @@ use keys::{KeySource, Position};
 
 use super::distribution::{Distribution, rounded};
 use super::invalid::Invalid;
-use super::operation::{Access, Request};
+use super::operation::{Access, Request, Verb};
 use super::protocol::{NodeId, Span, Time};
 use super::rng::{Purpose, Rng};
 use super::value::Value;
@@ -48,6 +48,9 @@ pub struct Workload {
     /// The first value written; each write adds one, so that a read shows which write it saw.
     #[serde(default)]
     pub first_value: i64,
+    /// Commands of its own, taken in turn and again from the first, where the mix has any.
+    #[serde(default)]
+    pub commands: Arc<[Value]>,
 }
 
 /// YCSB's.
@@ -104,6 +107,7 @@ impl Workload {
             until: None,
             limit: None,
             first_value: 0,
+            commands: Arc::new([]),
         }
     }
 
@@ -137,6 +141,9 @@ impl Workload {
         if self.mix.transfer > 0.0 && min < 2 {
             return Err(Invalid::new("width", min, "2 or more, where something is transferred"));
         }
+        if self.mix.command > 0.0 && self.commands.is_empty() {
+            return Err(Invalid::new("commands", "none", "one or more, where the mix has commands"));
+        }
         match self.until {
             Some(until) if until <= self.from => Err(Invalid::new(
                 "until",
@@ -164,6 +171,8 @@ pub struct Generator {
     /// How many arrivals were given out.
     arrivals: u64,
     next_value: i64,
+    /// How many commands were given out.
+    commanded: u64,
 }
 
 impl Generator {
@@ -178,6 +187,7 @@ impl Generator {
             keys: Position::default(),
             arrivals: 0,
             next_value,
+            commanded: 0,
         })
     }
 
@@ -208,11 +218,15 @@ impl Generator {
             _ => self.keys.pick(&mut self.requests),
         };
         let value = match kind {
-            Access::Read | Access::Scan | Access::Transfer => Value::Null,
-            Access::Update | Access::Insert | Access::ReadModifyWrite => {
+            Access::Update
+            | Access::Insert
+            | Access::ReadModifyWrite
+            | Access::Only(Verb::Append | Verb::Enqueue) => {
                 self.next_value = self.next_value.wrapping_add(1);
                 Value::Int(self.next_value.wrapping_sub(1))
             }
+            Access::Only(Verb::Command) => self.next_command(),
+            Access::Read | Access::Scan | Access::Transfer | Access::Only(_) => Value::Null,
         };
         let count = match kind {
             Access::Scan => self.requests.within(self.workload.scan_length) as u32,
@@ -220,6 +234,13 @@ impl Generator {
         };
         let others = self.further_keys(&key);
         Request { kind, key, others, value, count }
+    }
+
+    fn next_command(&mut self) -> Value {
+        let commands = &self.workload.commands;
+        let turn = self.commanded % commands.len() as u64; // `check` has seen that there are some
+        self.commanded += 1;
+        commands[turn as usize].clone()
     }
 
     /// The keys besides the first one. Most requests have none, and nothing is drawn for them.
@@ -288,22 +309,23 @@ struct Saved {
     keys: Position,
     arrivals: u64,
     next_value: i64,
+    commanded: u64,
 }
 
 impl TryFrom<Saved> for Generator {
     type Error = Invalid;
     fn try_from(saved: Saved) -> Result<Self, Invalid> {
-        let Saved { workload, times, requests, keys, arrivals, next_value } = saved;
+        let Saved { workload, times, requests, keys, arrivals, next_value, commanded } = saved;
         workload.check()?;
         let keys = KeySource::new(workload.keys.clone(), keys);
-        Ok(Self { workload, times, requests, keys, arrivals, next_value })
+        Ok(Self { workload, times, requests, keys, arrivals, next_value, commanded })
     }
 }
 
 impl From<Generator> for Saved {
     fn from(it: Generator) -> Self {
-        let Generator { workload, times, requests, keys, arrivals, next_value } = it;
-        Self { workload, times, requests, keys: keys.position(), arrivals, next_value }
+        let Generator { workload, times, requests, keys, arrivals, next_value, commanded } = it;
+        Self { workload, times, requests, keys: keys.position(), arrivals, next_value, commanded }
     }
 }
 

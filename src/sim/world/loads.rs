@@ -1,6 +1,7 @@
 //! Workloads at work: asks clients for what generators say, when they say so.
 use crate::sim::error::Error;
 use crate::sim::history::Op;
+use crate::sim::operation::{Access, Request, Verb};
 use crate::sim::protocol::{NodeId, Protocol};
 use crate::sim::workload::{Arrival, Generator, Workload};
 
@@ -16,9 +17,10 @@ impl<P: Protocol> World<P> {
         workload.from = workload.from.max(self.core.now);
         let number = self.core.loads.len() as u32;
         let mut generator = Generator::new(workload, self.seed, number)?;
-        let probe = generator.clone().next_request();
+        let mut probe = generator.clone().next_request();
         for &client in &generator.workload().clients {
             let node = &self.nodes[client.index()];
+            sign(&mut probe, node.name());
             if node.state().unwrap_or(node.spawned()).compose(&probe).is_none() {
                 return Err(Error::parameter(
                     "clients",
@@ -38,14 +40,22 @@ impl<P: Protocol> World<P> {
     pub(super) fn next_request(&mut self, load: u32, client: NodeId) -> Result<(), Error> {
         let now = self.core.now;
         let generator = &mut self.core.loads[load as usize];
-        let request = generator.next_request();
+        let mut request = generator.next_request();
         if let Some(Arrival { at, client }) = generator.after_arrival(now) {
             self.core.queue.push(at, Event::Next { load, client });
         }
         let node = &self.nodes[client.index()];
+        sign(&mut request, node.name());
         let call = node.state().unwrap_or(node.spawned()).compose(&request);
         let Some(call) = call else { return Ok(()) };
         let op = self.core.ask(Op { node: client, load, called_at: now, call, answer: None });
         self.called(client, op)
+    }
+}
+
+/// A lock is asked for in somebody's name.
+fn sign(request: &mut Request, name: &str) {
+    if let Access::Only(Verb::Acquire | Verb::Release) = request.kind {
+        request.value = name.into();
     }
 }

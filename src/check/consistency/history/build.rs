@@ -57,6 +57,11 @@ impl Builder {
         self.names.kinds.intern(name)
     }
 
+    /// The number of a kind, by exactly this name.
+    pub fn kind_exactly(&mut self, name: &str) -> Kind {
+        self.names.kinds.intern_exactly(name)
+    }
+
     /// The number of a key, argument or result.
     pub fn value(&mut self, value: Value) -> u32 {
         self.names.values.intern(value)

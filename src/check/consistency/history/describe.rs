@@ -35,7 +35,15 @@ impl History {
     fn returns_something(&self, row: usize) -> bool {
         matches!(
             self.kind[row],
-            Kind::READ | Kind::CAS | Kind::CONTAINS | Kind::DEQUEUE | Kind::POP | Kind::SWAP | Kind::SCAN
+            Kind::READ
+                | Kind::CAS
+                | Kind::CONTAINS
+                | Kind::DEQUEUE
+                | Kind::POP
+                | Kind::SWAP
+                | Kind::SCAN
+                | Kind::HOLDER
+                | Kind::PEEK
         )
     }
 

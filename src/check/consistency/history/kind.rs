@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct Kind(pub u16);
 
 /// The names of the known kinds, in the order of their numbers, each with the other words for it.
-const KNOWN: [(&str, &[&str]); 22] = [
+const KNOWN: [(&str, &[&str]); 24] = [
     ("read", &["r", "R", "get"]),
     ("write", &["w", "W", "put", "set"]),
     ("cas", &["CAS", "compare_and_set", "compare-and-set"]),
@@ -34,6 +34,8 @@ const KNOWN: [(&str, &[&str]); 22] = [
     ("txn", &["T", "transaction"]),
     ("scan", &[]),
     ("swap", &["rmw", "read_modify_write"]),
+    ("holder", &[]),
+    ("peek", &[]),
 ];
 
 macro_rules! kinds {
@@ -89,6 +91,10 @@ kinds! {
     SCAN = 20,
     /// Overwrites a value and returns the old one.
     SWAP = 21,
+    /// Reads who holds a lock.
+    HOLDER = 22,
+    /// Reads the first element of a queue; null of an empty one.
+    PEEK = 23,
 }
 
 /// Names for kinds: the known ones, then those that only a user's specification knows.
@@ -112,6 +118,11 @@ impl Kinds {
             self.names.len() - 1
         });
         Kind(index as u16)
+    }
+
+    /// The kind of exactly this name, whatever other words mean the same: for objects that tell them apart.
+    pub fn intern_exactly(&mut self, name: &str) -> Kind {
+        Kind(self.names.insert_full(name.into()).0 as u16)
     }
 
     /// The name of a kind.
@@ -151,6 +162,8 @@ mod tests {
         assert_eq!(kinds.intern("get"), Kind::READ);
         assert_eq!(kinds.intern("W"), Kind::WRITE);
         assert_eq!(kinds.intern("swap"), Kind::SWAP);
+        assert_ne!(kinds.intern_exactly("get"), Kind::READ);
+        assert_eq!(kinds.intern_exactly("read"), Kind::READ);
         let own = kinds.intern("frobnicate");
         assert!(!own.is_known());
         assert_eq!(kinds.intern("frobnicate"), own);

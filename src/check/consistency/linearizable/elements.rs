@@ -14,7 +14,8 @@ pub enum Shown {
     Order(Vec<(u32, u32)>),
     /// What contradicts any order.
     Flaw(Box<Flaw>),
-    /// Elements repeat, or somebody took nobody knows what, or this method is at a loss: search instead.
+    /// Elements repeat or are only looked at, or somebody took nobody knows what, or this method is at a loss: search
+    /// instead.
     Unclear,
 }
 

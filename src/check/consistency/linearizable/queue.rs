@@ -15,6 +15,9 @@ const ENDS: Ends = Ends { put: Kind::ENQUEUE, take: Kind::DEQUEUE };
 
 /// Judges one queue. `rows` come in the order of invocation.
 pub fn judge(history: &History, rows: &[u32]) -> Shown {
+    if rows.iter().any(|row| history.kind[*row as usize] == Kind::PEEK) {
+        return Shown::Unclear;
+    }
     let mut elements = match elements(history, rows, ENDS) {
         Ok(elements) => elements,
         Err(other) => return other,

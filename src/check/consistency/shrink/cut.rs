@@ -185,10 +185,17 @@ fn produced(history: &History, (row, access): (u32, Option<u32>)) -> Vec<Cell> {
         Kind::WRITE | Kind::APPEND | Kind::ADD | Kind::ENQUEUE | Kind::PUSH | Kind::SWAP => {
             vec![(key, argument)]
         }
+        // An owner, a token, and for those who are refused that there is an owner at all.
+        Kind::ACQUIRE if *history.names.values.value(history.result[row]) != Value::Bool(false) => {
+            vec![(key, argument), (key, history.result[row]), (key, HELD)]
+        }
         Kind::CAS => second(history, argument).map(|value| (key, value)).into_iter().collect(),
         _ => vec![],
     }
 }
+
+/// Stands for whoever holds a lock; no number of a value.
+const HELD: u32 = u32::MAX;
 
 /// What an atom saw that it can only have seen because somebody put it there.
 fn observed(history: &History, (row, access): (u32, Option<u32>)) -> Vec<Cell> {
@@ -204,17 +211,23 @@ fn observed(history: &History, (row, access): (u32, Option<u32>)) -> Vec<Cell> {
 
 fn observed_by_operation(history: &History, row: usize) -> Vec<Cell> {
     let (key, result) = (history.key[row], history.result[row]);
+    if history.kind[row] == Kind::ACQUIRE && *history.names.values.value(result) == Value::Bool(false) {
+        return vec![(key, HELD)];
+    }
     if history.status[row] != Outcome::Ok {
         return vec![];
     }
     match history.kind[row] {
-        Kind::READ | Kind::DEQUEUE | Kind::POP | Kind::SWAP => match history.names.values.value(result) {
-            Value::List(items) => {
-                let number = |it: &Value| history.names.values.number(it).map(|it| (key, it));
-                items.iter().filter_map(number).chain([(key, result)]).collect()
+        Kind::RELEASE => vec![(key, history.argument[row])],
+        Kind::READ | Kind::DEQUEUE | Kind::POP | Kind::SWAP | Kind::PEEK | Kind::HOLDER => {
+            match history.names.values.value(result) {
+                Value::List(items) => {
+                    let number = |it: &Value| history.names.values.number(it).map(|it| (key, it));
+                    items.iter().filter_map(number).chain([(key, result)]).collect()
+                }
+                _ => vec![(key, result)],
             }
-            _ => vec![(key, result)],
-        },
+        }
         Kind::SCAN => match history.names.values.value(result) {
             Value::List(pairs) => pairs.iter().filter_map(|pair| listed(history, pair)).collect(),
             _ => vec![],

@@ -23,9 +23,14 @@ enum Access {
     Take(u32),
     /// Takes whatever is next.
     TakeAny,
+    /// Sees the element that is next; null if there is none.
+    Peek(u32),
     /// Reads everything; the number of the list.
     Read(u32),
 }
+
+/// Stands for an element that nobody sees; no number of a value.
+const UNSEEN: u32 = u32::MAX;
 
 /// Whether an operation says anything about a collection; fails on impossible ones.
 pub(super) fn concerns(history: &History, spec: &Spec, row: u32) -> Result<bool, Error> {
@@ -60,6 +65,8 @@ fn understand(history: &History, spec: &Spec, row: u32) -> Result<Option<Access>
         }
         (Spec::Queue, Kind::DEQUEUE) | (Spec::Stack, Kind::POP) if ok => Access::Take(result),
         (Spec::Queue, Kind::DEQUEUE) | (Spec::Stack, Kind::POP) => Access::TakeAny,
+        (Spec::Queue, Kind::PEEK) if ok => Access::Peek(result),
+        (Spec::Queue, Kind::PEEK) => return Ok(None),
         _ => return Err(spec.unknown_kind(history, row)),
     }))
 }
@@ -80,7 +87,8 @@ fn items(history: &History, list: u32) -> &[Value] {
 }
 
 fn in_words(history: &History, items: impl IntoIterator<Item = u32>) -> String {
-    let words: Vec<_> = items.into_iter().map(|item| history.show(item)).collect();
+    let word = |item| if item == UNSEEN { String::from("what nobody sees") } else { history.show(item) };
+    let words: Vec<_> = items.into_iter().map(word).collect();
     format!("[{}]", words.join(", "))
 }
 
@@ -89,22 +97,41 @@ struct Line {
     accesses: Vec<Access>,
     signatures: Vec<u32>,
     lists: Lists,
-    taken: IndexSet<u32, FxBuildHasher>,
+    /// What somebody takes out or sees.
+    seen: IndexSet<u32, FxBuildHasher>,
     holds_null: bool,
+    /// What a place in a history rules out, where elements differ.
+    order: Option<Order>,
+}
+
+/// Elements that are all put in once, and when they are at the front.
+struct Order {
+    /// Of each element: the first completion, and the last invocation, of the operations that take it out or see it.
+    front: IndexMap<u32, (u32, u32), FxBuildHasher>,
+    /// Of each list: the last of these invocations.
+    latest: IndexMap<u32, u32, FxBuildHasher>,
 }
 
 impl Line {
     fn new(history: &History, spec: &Spec, rows: &[u32]) -> Result<Self, Error> {
-        let accesses = accesses(history, spec, rows)?;
-        let taken =
-            accesses.iter().filter_map(|it| if let Access::Take(item) = it { Some(*item) } else { None });
-        Ok(Self {
-            signatures: numbered(&accesses),
-            lists: Lists::default(),
-            taken: taken.collect(),
-            holds_null: accesses.contains(&Access::Put(NULL, None)),
-            accesses,
-        })
+        let mut accesses = accesses(history, spec, rows)?;
+        let front = |it: &Access| match it {
+            Access::Take(item) | Access::Peek(item) => Some(*item),
+            _ => None,
+        };
+        let seen: IndexSet<u32, FxBuildHasher> = accesses.iter().filter_map(front).collect();
+        let order = (*spec == Spec::Queue).then(|| Order::new(history, &accesses, rows)).flatten();
+        let holds_null = accesses.contains(&Access::Put(NULL, None));
+        // Nobody can tell elements apart that nobody sees.
+        for access in &mut accesses {
+            if let Access::Put(item, _) = access
+                && !seen.contains(item)
+            {
+                *item = UNSEEN;
+            }
+        }
+        let signatures = numbered(&accesses);
+        Ok(Self { signatures, lists: Lists::default(), seen, holds_null, order, accesses })
     }
 
     fn step(
@@ -114,7 +141,11 @@ impl Line {
         take: impl Fn(&mut Lists, u32) -> Option<(u32, u32)>,
     ) -> Option<u32> {
         match self.accesses[op as usize] {
-            Access::Put(item, _) => Some(self.lists.push(state, item)),
+            Access::Put(item, _) => self.put(state, item),
+            Access::Peek(item) => {
+                let front = take(&mut self.lists, state).map_or(NULL, |(_, next)| next);
+                (front == item).then_some(state)
+            }
             Access::Take(item) => match take(&mut self.lists, state) {
                 Some((rest, next)) => (next == item).then_some(rest),
                 None => (item == NULL).then_some(state),
@@ -123,16 +154,71 @@ impl Line {
         }
     }
 
-    fn observes(&self, op: u32) -> bool {
-        self.accesses[op as usize] == Access::Take(NULL) && !self.holds_null
+    /// With an element more, unless it must come out before one that is in there.
+    fn put(&mut self, state: u32, item: u32) -> Option<u32> {
+        let longer = self.lists.push(state, item);
+        let Some(order) = &mut self.order else { return Some(longer) };
+        (order.at_front(item).0 >= order.latest(&self.lists, state)).then_some(longer)
     }
 
-    /// An element that nobody takes out need not have been put in.
+    fn observes(&self, op: u32) -> bool {
+        match self.accesses[op as usize] {
+            Access::Peek(_) => true,
+            access => access == Access::Take(NULL) && !self.holds_null,
+        }
+    }
+
+    /// An element that nobody sees need not have been put in.
     fn matters(&self, op: u32) -> bool {
         match self.accesses[op as usize] {
-            Access::Put(item, _) => self.taken.contains(&item),
+            Access::Put(item, _) => self.seen.contains(&item),
             _ => true,
         }
+    }
+}
+
+impl Order {
+    /// None if elements repeat, or somebody takes out nobody knows what.
+    fn new(history: &History, accesses: &[Access], rows: &[u32]) -> Option<Self> {
+        let mut put = IndexSet::with_hasher(FxBuildHasher);
+        let mut front: IndexMap<u32, (u32, u32), FxBuildHasher> = IndexMap::default();
+        for (access, row) in accesses.iter().zip(rows) {
+            let row = *row as usize;
+            match access {
+                Access::Put(item, _) if *item == NULL || !put.insert(*item) => return None,
+                Access::TakeAny => return None,
+                Access::Take(item) | Access::Peek(item) => {
+                    let (first, last) = front.entry(*item).or_insert((u32::MAX, 0));
+                    *first = (*first).min(history.completed[row]);
+                    *last = (*last).max(history.invoked[row]);
+                }
+                _ => {}
+            }
+        }
+        Some(Self { front, latest: IndexMap::default() })
+    }
+
+    /// When an element is at the front; for ever, if nobody sees it.
+    fn at_front(&self, item: u32) -> (u32, u32) {
+        self.front.get(&item).copied().unwrap_or((u32::MAX, u32::MAX))
+    }
+
+    /// When the last of the elements of a list is seen for the last time. O(1), but for lists that are new.
+    fn latest(&mut self, lists: &Lists, list: u32) -> u32 {
+        let (mut at, mut path) = (list, vec![]);
+        let mut latest = loop {
+            if let Some(known) = self.latest.get(&at) {
+                break *known;
+            }
+            let Some((start, last)) = lists.pop(at) else { break 0 };
+            path.push((at, last));
+            at = start;
+        };
+        for (longer, item) in path.into_iter().rev() {
+            latest = latest.max(self.at_front(item).1);
+            self.latest.insert(longer, latest);
+        }
+        latest
     }
 }
 

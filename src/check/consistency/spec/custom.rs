@@ -62,8 +62,9 @@ impl<'a, 'm> Custom<'a, 'm> {
         let signatures = rows
             .iter()
             .map(|row| {
+                let observes = machine.borrow().observes(*row);
                 let row = *row as usize;
-                let what = (history.kind[row], history.key[row], history.argument[row]);
+                let what = (history.kind[row], history.key[row], history.argument[row], observes);
                 let known = (history.status[row] == Outcome::Ok).then_some(history.result[row]);
                 let next = numbers.len() as u32;
                 *numbers.entry((what, known, history.process[row])).or_insert(next)

@@ -1,6 +1,6 @@
 //! Sequential specifications: what an object answers when nobody else is there.
 //!
-//! A [`Spec`] names one of the built-in objects; a [`Machine`] is the user's own. Searches see neither: they see
+//! A [`Spec`] names one of the built-in objects; a [`Machine`] is the user's own, a [`StateMachine`] one that logs drive. Searches see neither: they see
 //! `Object`s, one for each independent part of the history (`parts`), whose states and operations
 //! are numbers.
 mod arena;
@@ -8,12 +8,14 @@ mod bank;
 mod cells;
 mod collections;
 mod custom;
+mod locks;
 mod map;
 #[cfg(test)]
 pub(super) mod naive;
 mod object;
 mod parts;
 mod scalars;
+mod state_machine;
 
 use crate::sim::Value;
 
@@ -25,11 +27,12 @@ pub use self::custom::{Broken, Machine};
 pub(super) use self::custom::{Custom, custom_parts};
 pub(super) use self::object::{Any, Facts, Object};
 pub(super) use self::parts::{Parts, parts};
+pub use self::state_machine::StateMachine;
 
 /// A built-in sequential specification.
 ///
 /// Operations that carry a key are about one object among many, of which each is judged on its own; only the
-/// accounts of a bank belong together, and keys that one `scan` has looked at. A null result of an `ok` operation that need not return anything means
+/// accounts of a bank belong together, locks with fencing tokens, and keys that one `scan` has looked at. A null result of an `ok` operation that need not return anything means
 /// that nobody said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Spec {
@@ -48,11 +51,14 @@ pub enum Spec {
     Set,
     /// `add`, `increment`, `decrement` (by one unless said; may return the new value), and `read`.
     Counter,
-    /// First in, first out: `enqueue`, and `dequeue`, which returns null from an empty queue.
+    /// First in, first out: `enqueue`, `dequeue`, which returns null from an empty queue, and `peek`, which takes
+    /// nothing out.
     Queue,
     /// Last in, first out: `push`, and `pop`, which returns null from an empty stack.
     Stack,
-    /// `acquire` and `release`, by the process that holds it; not re-entrant. The result false: was refused.
+    /// `acquire` and `release` by an owner: the argument, or without one the process. Not re-entrant. The result false,
+    /// be it ok or failed: was refused, since somebody (`release`: another, or nobody) held it. An `acquire` may return a
+    /// fencing token, greater than all before it, of whichever lock. `holder` returns owner and token, or null.
     Mutex,
     /// `append` and `read` of the whole list.
     List,
@@ -117,9 +123,9 @@ impl Spec {
         let mut adds = None;
         for row in 0..history.len() {
             match history.kind[row] {
-                Kind::ENQUEUE | Kind::DEQUEUE => return Self::Queue,
+                Kind::ENQUEUE | Kind::DEQUEUE | Kind::PEEK => return Self::Queue,
                 Kind::PUSH | Kind::POP => return Self::Stack,
-                Kind::ACQUIRE | Kind::RELEASE => return Self::Mutex,
+                Kind::ACQUIRE | Kind::RELEASE | Kind::HOLDER => return Self::Mutex,
                 Kind::TRANSFER | Kind::DEPOSIT | Kind::WITHDRAW => return Self::Bank(Bank::default()),
                 Kind::REMOVE | Kind::CONTAINS => return Self::Set,
                 Kind::ADD => adds = Some(row),
@@ -142,9 +148,9 @@ impl Spec {
             Self::Kv => "read, write, cas, delete, swap, append, increment, decrement, scan",
             Self::Set => "add, remove, contains, read",
             Self::Counter => "add, increment, decrement, read",
-            Self::Queue => "enqueue, dequeue",
+            Self::Queue => "enqueue, dequeue, peek",
             Self::Stack => "push, pop",
-            Self::Mutex => "acquire, release",
+            Self::Mutex => "acquire, release, holder",
             Self::List => "append, read",
             Self::Bank(_) => "transfer, deposit, withdraw, read",
         }

@@ -15,7 +15,7 @@ pub(crate) type State = BTreeMap<u32, Value>;
 fn execute(
     spec: &Spec,
     held: &Value,
-    process: u32,
+    process: usize,
     kind: Kind,
     key: &Value,
     argument: &Value,
@@ -32,10 +32,7 @@ fn execute(
     let mut all = items(held);
     Some(match (spec, kind) {
         (Spec::Bank(bank), _) => return money(bank, held, kind, key, argument),
-        (Spec::Mutex, Kind::ACQUIRE) if *held == Value::Null => (i64::from(process).into(), true.into()),
-        (Spec::Mutex, Kind::ACQUIRE) => (held.clone(), false.into()),
-        (Spec::Mutex, _) if *held == Value::Int(process.into()) => (Value::Null, true.into()),
-        (Spec::Mutex, _) => (held.clone(), false.into()),
+        (Spec::Mutex, _) => return Some(serve(held, process, kind, key, argument)),
         (Spec::Counter, Kind::READ) => (held.clone(), int(held, 0).into()),
         (Spec::Set | Spec::List, Kind::READ) => (held.clone(), list(all)),
         (_, Kind::READ) => (held.clone(), held.clone()),
@@ -101,6 +98,7 @@ fn contain(spec: &Spec, held: &Value, kind: Kind, argument: &Value) -> Option<(V
             let first = all.remove(0);
             (list(all), first)
         }
+        (_, Kind::PEEK) => (held.clone(), all.into_iter().next().unwrap_or_default()),
         (_, Kind::POP) if !all.is_empty() => {
             let last = all.pop()?;
             (list(all), last)
@@ -108,6 +106,90 @@ fn contain(spec: &Spec, held: &Value, kind: Kind, argument: &Value) -> Option<(V
         (_, Kind::DEQUEUE | Kind::POP) => (held.clone(), Value::Null),
         _ => return None,
     })
+}
+
+/// What a lock service does. It holds the last token, and triples of lock, owner and token.
+fn serve(held: &Value, process: usize, kind: Kind, key: &Value, argument: &Value) -> (Value, Value) {
+    let parts = |value: &Value| match value {
+        Value::List(items) => items.to_vec(),
+        _ => vec![],
+    };
+    let mut all = parts(held);
+    if all.is_empty() {
+        all.push(Value::Int(0));
+    }
+    let owner = match argument {
+        Value::Null => Value::from(&*format!("p{process}")),
+        named => named.clone(),
+    };
+    let at = all.iter().position(|it| parts(it).first() == Some(key));
+    let answer = match (kind, at) {
+        (Kind::ACQUIRE, None) => {
+            let Value::Int(last) = all[0] else { unreachable!("it is a number") };
+            let token = Value::Int(last + 1);
+            all[0] = token.clone();
+            all.push([key.clone(), owner, token.clone()].into_iter().collect());
+            token
+        }
+        (Kind::RELEASE, Some(at)) if parts(&all[at])[1] == owner => {
+            all.remove(at);
+            true.into()
+        }
+        (Kind::HOLDER, Some(at)) => parts(&all[at])[1..].iter().cloned().collect(),
+        (Kind::HOLDER, None) => Value::Null,
+        _ => false.into(),
+    };
+    (all.into_iter().collect(), answer)
+}
+
+/// What an operation does to locks, each of which holds its owner, its token (null: nobody knows it) and what that is
+/// greater than; the last token is kept where no lock is.
+fn lock(history: &History, state: &State, row: usize) -> Option<State> {
+    const LAST: u32 = u32::MAX;
+    let value = |number: u32| history.names.values.value(number);
+    let info = history.status[row] == Outcome::Info;
+    let said = if info { &Value::Null } else { value(history.result[row]) };
+    let owner = match value(history.argument[row]) {
+        Value::Null => Value::Text(history.names.processes[history.process[row] as usize].clone()),
+        named => named.clone(),
+    };
+    let last = state.get(&LAST).cloned().unwrap_or(Value::Int(0));
+    let key = history.key[row];
+    let held = state.get(&key).map(|it| if let Value::List(parts) = it { parts.to_vec() } else { vec![] });
+    let mut next = state.clone();
+    let possible = match (history.kind[row], held, said) {
+        (Kind::ACQUIRE, held, Value::Bool(false)) => held.is_some(),
+        (Kind::ACQUIRE, None, said) => {
+            let token = if let Value::Int(_) = said { said.clone() } else { Value::Null };
+            let later = token == Value::Null || token > last;
+            next.insert(key, [owner, token.clone(), last.clone()].into_iter().collect());
+            next.insert(LAST, if token == Value::Null { last } else { token });
+            later
+        }
+        (Kind::RELEASE, held, Value::Bool(false)) => held.is_none_or(|it| it[0] != owner),
+        (Kind::RELEASE, Some(held), _) => {
+            next.remove(&key);
+            held[0] == owner
+        }
+        (Kind::HOLDER, held, Value::Null) => info || held.is_none(),
+        (Kind::HOLDER, Some(held), said) => {
+            let (owner, token) = match said {
+                Value::List(pair) if pair.len() == 2 && matches!(pair[1], Value::Int(_)) => {
+                    (pair[0].clone(), pair[1].clone())
+                }
+                whole => (whole.clone(), held[1].clone()),
+            };
+            if held[1] == Value::Null && token != Value::Null {
+                next.insert(key, [held[0].clone(), token.clone(), held[2].clone()].into_iter().collect());
+                next.insert(LAST, last.max(token.clone()));
+                held[0] == owner && token > held[2]
+            } else {
+                held[0] == owner && token == held[1]
+            }
+        }
+        _ => false,
+    };
+    possible.then_some(next)
 }
 
 /// Accounts are a list of pairs.
@@ -186,6 +268,9 @@ pub(crate) fn apply(history: &History, spec: &Spec, state: &State, row: usize) -
         let agrees = history.status[row] == Outcome::Info || said == returned;
         return agrees.then(|| state.clone());
     }
+    if *spec == Spec::Mutex {
+        return lock(history, state, row);
+    }
     let value = |number: u32| history.names.values.value(number);
     let (key, initial) = object(history, spec, row);
     let held = state.get(&key).unwrap_or(&initial);
@@ -203,7 +288,7 @@ pub(crate) fn apply(history: &History, spec: &Spec, state: &State, row: usize) -
     if may_refuse && *said == Value::Bool(false) && history.status[row] == Outcome::Ok {
         return Some(state.clone());
     }
-    let (next, returned) = execute(spec, held, history.process[row], kind, about, argument)?;
+    let (next, returned) = execute(spec, held, 0, kind, about, argument)?;
     let agrees = match (spec, kind) {
         _ if history.status[row] == Outcome::Info => true,
         (_, Kind::WRITE | Kind::DELETE) => true,
@@ -219,8 +304,8 @@ pub(crate) fn apply(history: &History, spec: &Spec, state: &State, row: usize) -
             _ => false,
         },
         (_, Kind::READ | Kind::SWAP) => same(said) == same(&returned),
-        (_, Kind::CONTAINS | Kind::DEQUEUE | Kind::POP) => *said == returned,
-        (_, Kind::CAS | Kind::ACQUIRE | Kind::RELEASE | Kind::TRANSFER | Kind::DEPOSIT | Kind::WITHDRAW) => {
+        (_, Kind::CONTAINS | Kind::DEQUEUE | Kind::POP | Kind::PEEK) => *said == returned,
+        (_, Kind::CAS | Kind::TRANSFER | Kind::DEPOSIT | Kind::WITHDRAW) => {
             (*said != Value::Bool(false)) == (returned == Value::Bool(true))
         }
         _ => *said == Value::Null || *said == returned,
@@ -233,8 +318,15 @@ pub(crate) fn apply(history: &History, spec: &Spec, state: &State, row: usize) -
 /// Whether some order of all that took effect, with as much of what may have as it needs, is right for the
 /// object and keeps what must come `before`. Tries all.
 pub(crate) fn exists_order(history: &History, spec: &Spec, before: &dyn Fn(usize, usize) -> bool) -> bool {
-    let rows: Vec<usize> = (0..history.len()).filter(|row| history.status[*row] != Outcome::Fail).collect();
+    let counts = |row: &usize| history.status[*row] != Outcome::Fail || is_refusal(history, spec, *row);
+    let rows: Vec<usize> = (0..history.len()).filter(counts).collect();
     extend(history, spec, before, &rows, &State::new())
+}
+
+/// Whether an operation failed because of what it found.
+fn is_refusal(history: &History, spec: &Spec, row: usize) -> bool {
+    let refused = *history.names.values.value(history.result[row]) == Value::Bool(false);
+    *spec == Spec::Mutex && refused && matches!(history.kind[row], Kind::ACQUIRE | Kind::RELEASE)
 }
 
 fn extend(
@@ -266,7 +358,7 @@ pub(crate) fn is_order(
     let times = |row: usize| order.iter().filter(|it| **it as usize == row).count();
     let complete = (0..history.len()).all(|row| match history.status[row] {
         Outcome::Ok => times(row) == 1,
-        Outcome::Fail => times(row) == 0,
+        Outcome::Fail => times(row) == usize::from(is_refusal(history, spec, row)),
         Outcome::Info => times(row) <= 1,
     });
     let ordered = order
@@ -302,8 +394,11 @@ pub(crate) fn catalogue() -> Vec<(Spec, &'static [Kind])> {
         (Spec::Counter, &[Kind::ADD, Kind::INCREMENT, Kind::DECREMENT, Kind::READ]),
         (Spec::Queue, &[Kind::ENQUEUE, Kind::DEQUEUE]),
         (Spec::Queue, &[Kind::ENQUEUE, Kind::DEQUEUE, Kind::DEQUEUE]),
+        (Spec::Queue, &[Kind::ENQUEUE, Kind::DEQUEUE, Kind::PEEK]),
+        (Spec::Queue, &[Kind::ENQUEUE, Kind::ENQUEUE, Kind::DEQUEUE, Kind::PEEK]),
         (Spec::Stack, &[Kind::PUSH, Kind::POP]),
         (Spec::Mutex, &[Kind::ACQUIRE, Kind::RELEASE]),
+        (Spec::Mutex, &[Kind::ACQUIRE, Kind::RELEASE, Kind::HOLDER]),
         (Spec::List, &[Kind::APPEND, Kind::READ]),
         (bank(false), banking),
         (bank(true), banking),
@@ -363,11 +458,11 @@ pub(crate) fn random(chance: &mut Chance, spec: &Spec, kinds: &[Kind], shape: Sh
                 op.ended = Some(Some(scan(objects.iter(), &op.key, &op.argument)));
             }
             Some(op) if op.ended.is_none() => {
-                let bank = matches!(spec, Spec::Bank(_));
-                let place = if bank { Value::Null } else { op.key.clone() };
+                let one = matches!(spec, Spec::Bank(_) | Spec::Mutex);
+                let place = if one { Value::Null } else { op.key.clone() };
                 let first = if let Spec::Bank(bank) = spec { accounts(bank) } else { initial.clone() };
                 let held = objects.entry(place).or_insert(first);
-                let done = execute(spec, held, op.process, op.kind, &op.key, &op.argument);
+                let done = execute(spec, held, op.name, op.kind, &op.key, &op.argument);
                 let done = done.filter(|_| !chance.percent(shape.unknown / 2));
                 if let Some((next, _)) = &done {
                     *held = next.clone();
@@ -415,7 +510,11 @@ fn question(chance: &mut Chance, spec: &Spec, kind: Kind, shape: Shape, count: i
         Kind::SCAN if chance.percent(40) => Value::Null,
         Kind::SCAN => Value::Int(chance.below(3) as i64),
         Kind::APPEND if *spec == Spec::Kv && chance.percent(50) => "ab".into(),
-        Kind::READ | Kind::DELETE | Kind::DEQUEUE | Kind::POP | Kind::ACQUIRE | Kind::RELEASE => Value::Null,
+        Kind::ACQUIRE | Kind::RELEASE if shape.values > 0 => {
+            Value::from(&*format!("o{}", chance.below(1 + shape.values)))
+        }
+        Kind::READ | Kind::DELETE | Kind::DEQUEUE | Kind::POP | Kind::PEEK => Value::Null,
+        Kind::ACQUIRE | Kind::RELEASE | Kind::HOLDER => Value::Null,
         Kind::INCREMENT | Kind::DECREMENT if chance.percent(50) => Value::Null,
         Kind::ENQUEUE | Kind::PUSH if chance.percent(3) => Value::Null,
         _ => some(chance),
@@ -441,14 +540,31 @@ fn answer(builder: &mut Builder, chance: &mut Chance, shape: Shape, op: Open, cl
             _ => Value::Int(chance.below(range + 1) as i64),
         };
     }
-    let optional =
-        !matches!(op.kind, Kind::SCAN | Kind::READ | Kind::CONTAINS | Kind::DEQUEUE | Kind::POP | Kind::SWAP);
+    let telling = matches!(
+        op.kind,
+        Kind::SCAN
+            | Kind::READ
+            | Kind::CONTAINS
+            | Kind::DEQUEUE
+            | Kind::POP
+            | Kind::SWAP
+            | Kind::PEEK
+            | Kind::HOLDER
+    );
+    let optional = !telling;
     if unknown || (optional && result != Value::Bool(false) && chance.percent(50)) || is_silent(op.kind) {
         result = Value::Null;
     }
     let status = match unknown {
         true if failed && chance.percent(50) => Outcome::Fail,
         true => Outcome::Info,
+        false
+            if matches!(op.kind, Kind::ACQUIRE | Kind::RELEASE)
+                && result == Value::Bool(false)
+                && chance.percent(50) =>
+        {
+            Outcome::Fail
+        }
         false => Outcome::Ok,
     };
     let (key, argument) = (builder.value(op.key), builder.value(op.argument));

@@ -9,10 +9,10 @@ use crate::check::consistency::error::Error;
 use crate::check::consistency::history::{History, Kind};
 use crate::sim::Outcome;
 
-use super::{Any, Spec, bank, cells, collections, map, scalars};
+use super::{Any, Spec, bank, cells, collections, locks, map, scalars};
 
-/// Rows in groups. Those that no search must look at (failed operations, reads nobody got an answer of) are in
-/// none.
+/// Rows in groups. Those that no search must look at (failed operations that do not say what they found, reads nobody got
+/// an answer of) are in none.
 #[derive(Clone, Debug, Default)]
 pub struct Parts {
     rows: Vec<u32>,
@@ -102,11 +102,16 @@ impl Parts {
 
 /// The independent parts of a history. Fails on operations that `spec` does not have, or not so.
 pub fn parts(history: &History, spec: &Spec) -> Result<Parts, Error> {
-    let bank = matches!(spec, Spec::Bank(_));
+    let one = match spec {
+        Spec::Bank(_) => true,
+        Spec::Mutex => locks::have_tokens(history),
+        _ => false,
+    };
     let mut grouped = Vec::with_capacity(history.len());
     for row in 0..history.len() as u32 {
-        if concerns(history, spec, row)? && history.status[row as usize] != Outcome::Fail {
-            grouped.push((if bank { 0 } else { history.key[row as usize] }, row));
+        let failed = history.status[row as usize] == Outcome::Fail;
+        if (!failed || says_why(history, spec, row)) && concerns(history, spec, row)? {
+            grouped.push((if one { 0 } else { history.key[row as usize] }, row));
         }
     }
     let kind = |(_, row): &(u32, u32)| history.kind[*row as usize];
@@ -128,13 +133,19 @@ fn split_by_element(history: &History, grouped: &mut [(u32, u32)]) {
     }
 }
 
+/// Whether an operation that failed tells what it found.
+fn says_why(history: &History, spec: &Spec, row: u32) -> bool {
+    matches!(spec, Spec::Mutex) && locks::is_refusal(history, row)
+}
+
 /// Whether an operation that did not fail says anything; whether it is possible at all.
 fn concerns(history: &History, spec: &Spec, row: u32) -> Result<bool, Error> {
     match spec {
         Spec::Kv if history.kind[row as usize] == Kind::SCAN => map::concerns(history, row),
         Spec::Register | Spec::CasRegister | Spec::Kv => cells::concerns(history, spec, row),
         Spec::Set | Spec::Queue | Spec::Stack | Spec::List => collections::concerns(history, spec, row),
-        Spec::Counter | Spec::Mutex => scalars::concerns(history, spec, row),
+        Spec::Counter => scalars::concerns(history, row),
+        Spec::Mutex => locks::concerns(history, row),
         Spec::Bank(_) => bank::concerns(history, spec, row),
     }
 }
@@ -154,8 +165,8 @@ impl Spec {
             Self::Queue => Any::Other(Box::new(collections::Queue::new(history, self, rows)?)),
             Self::Stack => Any::Other(Box::new(collections::Stack::new(history, self, rows)?)),
             Self::List => Any::Other(Box::new(collections::List::new(history, self, rows)?)),
-            Self::Counter => Any::Other(Box::new(scalars::Counter::new(history, self, rows)?)),
-            Self::Mutex => Any::Other(Box::new(scalars::Mutex::new(history, self, rows)?)),
+            Self::Counter => Any::Other(Box::new(scalars::Counter::new(history, rows)?)),
+            Self::Mutex => Any::Other(Box::new(locks::Locks::new(history, rows)?)),
             Self::Bank(bank) => Any::Other(Box::new(bank::Accounts::new(history, self, bank, rows)?)),
         })
     }
