@@ -63,9 +63,11 @@ impl<P: Protocol> World<P> {
             // What a crash took with it never happens, though its event is still there.
             Event::Loopback { node, incarnation, .. }
             | Event::Served { node, incarnation, .. }
-            | Event::Sync { node, incarnation }
                 if !self.is_current(*node, *incarnation) =>
             {
+                return None;
+            }
+            Event::Sync { node, boot } if !self.nodes[node.index()].machine.disk.is_syncing(*boot) => {
                 return None;
             }
             Event::Arrive { from, to, msg } => (*to, PendingKind::Message(*from, msg)),
@@ -184,8 +186,8 @@ impl<P: Protocol> World<P> {
     /// [`Error::UnknownNode`]; [`Error::Node`] if no sync is under way.
     pub fn complete_write(&mut self, node: NodeId) -> Result<(), Error> {
         self.known(node)?;
-        let now = self.nodes[node.index()].incarnation(); // what was under way before a crash never completes
-        let is_sync = |event: &Event<P>| matches!(event, Event::Sync { node: of, incarnation } if (*of, *incarnation) == (node, now));
+        let disk = &self.nodes[node.index()].machine.disk; // what was under way before power failed never completes
+        let is_sync = |event: &Event<P>| matches!(event, Event::Sync { node: of, boot } if *of == node && disk.is_syncing(*boot));
         let found =
             self.core.queue.in_order().into_iter().find(|(_, _, event)| is_sync(event)).map(|(_, id, _)| id);
         match found {

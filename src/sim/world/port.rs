@@ -122,8 +122,8 @@ impl<P: Protocol> Port<'_, P> {
             }
         }
         if let Some(takes) = self.machine.disk.begin_sync(&self.core.disk_model) {
-            let (node, incarnation) = (self.id, self.machine.incarnation);
-            self.core.queue.push(self.core.now.saturating_add(takes), Event::Sync { node, incarnation });
+            let (node, boot) = (self.id, self.machine.disk.boot());
+            self.core.queue.push(self.core.now.saturating_add(takes), Event::Sync { node, boot });
         }
     }
 }

@@ -143,7 +143,7 @@ fn a_crash_between_snapshot_and_log_leaves_no_hole() {
             it.run(dice.below(40) * MS);
             let node = it.servers[dice.below(3) as usize];
             if it.world.node(node).is_up() && dice.below(3) == 0 {
-                it.apply(Fault::Crash { node, torn: dice.below(2) == 0, corrupt: false });
+                it.apply(Fault::Crash { node, lose_unsynced: true, torn: dice.below(2) == 0, corrupt: false });
             } else {
                 it.recover(node);
             }

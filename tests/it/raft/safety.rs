@@ -93,7 +93,7 @@ impl Figure8 {
             let fault = if self.unreliable {
                 Fault::Isolate { node }
             } else {
-                Fault::Crash { node, torn: false, corrupt: false }
+                Fault::crash(node)
             };
             cluster.world.apply(&fault).map_err(|error| error.to_string())?;
             down.push(node);
