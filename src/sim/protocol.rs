@@ -256,6 +256,8 @@ pub trait Backend<P: Protocol> {
     fn choose(&mut self, choice: Choice) -> u32;
     /// Whether everything written so far is durable.
     fn durable(&self) -> bool;
+    /// How often the node has come up, as [`Cx::boots`] tells.
+    fn boots(&self) -> u32;
 }
 
 /// A handler's view of the world: all it may read, and all it may do.
@@ -283,6 +285,12 @@ impl<'a, P: Protocol> Cx<'a, P> {
     /// of what is explored, nothing may hang on it.
     pub fn clock_was_read(&self) -> bool {
         self.clock_read.get()
+    }
+
+    /// How often this node has come up, this time included, whatever became of its disk: for names that must not come
+    /// twice even when the disk was wiped. 0 where nobody counts: in an exploration, which wipes nothing.
+    pub fn boots(&self) -> u32 {
+        self.backend.boots()
     }
 
     /// Sends `msg`; it leaves only when everything written before is durable. To itself: no network is used.
@@ -413,6 +421,9 @@ impl<P: Protocol, Q: Protocol, W: FnMut(Effect<Q>) -> Option<Effect<P>>> Backend
     }
     fn durable(&self) -> bool {
         self.outer.durable()
+    }
+    fn boots(&self) -> u32 {
+        self.outer.boots()
     }
 }
 

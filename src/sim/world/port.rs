@@ -64,6 +64,10 @@ impl<P: Protocol> Backend<P> for Port<'_, P> {
     fn durable(&self) -> bool {
         self.machine.disk.durable()
     }
+
+    fn boots(&self) -> u32 {
+        self.machine.incarnation
+    }
 }
 
 fn choose(rng: &mut Rng, choice: Choice) -> u32 {

@@ -191,7 +191,7 @@ fn a_retry_after_the_snapshot_is_still_recognized() {
     let behind = it.servers.iter().copied().find(|id| *id != leader).unwrap();
     it.apply(Fault::Isolate { node: behind });
     let session = Some(Session { client: NodeId(9), lane: 0, seq: 1 });
-    let retry = Msg::Request { command: Command::Apply { session, op: push(1) }.into() };
+    let retry = Msg::Request { command: Command::Apply { session, op: push(1) }.into(), retry: true };
     let from = it.client(|_| {});
     it.world.inject(from, leader, retry.clone()).unwrap();
     propose(&mut it, leader, 100..130);

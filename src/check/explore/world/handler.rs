@@ -123,6 +123,10 @@ impl<P: Protocol> Backend<P> for Recorder<'_, P> {
     fn durable(&self) -> bool {
         !self.machine.fsync || self.unsynced.is_empty()
     }
+
+    fn boots(&self) -> u32 {
+        0
+    }
 }
 
 /// The answers to try after these; `None`: all have been.

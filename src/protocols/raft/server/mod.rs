@@ -193,7 +193,7 @@ impl Server {
             Msg::RequestVoteReply { term, vote_granted } => self.on_vote(cx, from, term, vote_granted),
             Msg::AppendEntries { .. } => self.on_append_entries(cx, from, msg),
             Msg::AppendEntriesReply { .. } => self.on_append_entries_reply(cx, from, msg),
-            Msg::Request { command } => self.on_request(cx, from, command),
+            Msg::Request { command, retry } => self.on_request(cx, from, command, retry),
             Msg::Query { lane, seq, mode, op } => {
                 self.on_read(cx, Asker::Session(Session { client: from, lane, seq }), mode, op);
             }
