@@ -268,6 +268,12 @@ class World:
     def fire(self, node: _Node, timer: Any) -> None:
         """A timer goes off now, whether it was armed or not."""
 
+    def arm(self, node: _Node, timer: Any, after: _Duration | tuple[_Duration, _Duration]) -> None:
+        """A timer is set from outside, to go off once within a span, on its node's clock."""
+
+    def disarm(self, node: _Node, timer: Any) -> None:
+        """A timer will not go off, if it was armed."""
+
     def complete_write(self, node: _Node) -> None:
         """The sync of a node's disk that is under way completes now."""
 

@@ -681,6 +681,26 @@ class Cluster(FaultVerbs):
             self._world.fire(node, timer)
         return self
 
+    def arm(self, node: str, timer: Any, after: Duration | tuple[Duration, Duration]) -> Self:
+        """Set a timer as its node would, in place of one of its name: after a time, or at random within a range.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> raft = dl.Raft(["a", "b", "c"], seed=1).arm("b", {"raft": "election"}, "1ms")
+        >>> raft.run_for("0.1s").leader
+        'b'
+        """
+        with self._explained():
+            self._world.arm(node, timer, after)
+        return self
+
+    def disarm(self, node: str, timer: Any) -> Self:
+        """A timer will not go off, if it was armed."""
+        with self._explained():
+            self._world.disarm(node, timer)
+        return self
+
     def complete_write(self, node: str) -> Self:
         """The sync of a node's disk that is under way completes now."""
         with self._explained():

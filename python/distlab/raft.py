@@ -777,7 +777,12 @@ class Raft(Cluster):
         if stands is not None:
             fresh["replica"] = stands["replica"]
             members = [stands["members"]] * (stands["members"] is not None) + members
+        led = isinstance(server["role"], dict)
         self._world.edit(node, {"raft": {"server": {**fresh, "applied": applied, "members": members}}}, disk)
+        if led:  # a leader waits for nobody, and a follower must
+            timeout = config["election_timeout"]
+            self.disarm(node, {"raft": "heartbeat"})
+            self.arm(node, {"raft": "election"}, (timeout["min"] / 1e9, timeout["max"] / 1e9))
         return self
 
     # -- experiments ----------------------------------------------------------------------------------

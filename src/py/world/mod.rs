@@ -15,6 +15,7 @@ use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyString};
 use super::actor::{Actor, Watch};
 use super::bridge::{from_python, to_python};
 use super::context::Scene;
+use super::duration;
 use super::errors::{bad_type, bad_value, from_engine};
 use super::explore;
 use super::fault;
@@ -318,6 +319,23 @@ impl PyWorld {
         let timer = inner.read_timer(id, timer)?;
         drop(inner);
         self.0.enter(node.py(), |world| world.fire(id, &timer))
+    }
+
+    fn arm(&self, node: &Object<'_>, timer: &Object<'_>, after: &Object<'_>) -> PyResult<()> {
+        let inner = self.0.open()?;
+        let id = inner.scene.names.find(node)?;
+        let timer = inner.read_timer(id, timer)?;
+        let span = duration::span(after, "after")?;
+        drop(inner);
+        self.0.enter(node.py(), |world| world.arm(id, timer, span))
+    }
+
+    fn disarm(&self, node: &Object<'_>, timer: &Object<'_>) -> PyResult<()> {
+        let inner = self.0.open()?;
+        let id = inner.scene.names.find(node)?;
+        let timer = inner.read_timer(id, timer)?;
+        drop(inner);
+        self.0.enter(node.py(), |world| world.disarm(id, &timer))
     }
 
     fn complete_write(&self, node: &Object<'_>) -> PyResult<()> {

@@ -1,7 +1,7 @@
 //! Moving a world by hand: see what waits, let one thing happen or not happen, change what is there.
 use crate::sim::error::Error;
 use crate::sim::label::label;
-use crate::sim::protocol::{Input, NodeId, OpId, Protocol, StepKind, Time};
+use crate::sim::protocol::{Input, NodeId, OpId, Protocol, Span, StepKind, Time};
 use crate::sim::trace::RowKind;
 
 use super::port::Port;
@@ -178,6 +178,30 @@ impl<P: Protocol> World<P> {
         let fired = self.fire_now(node, timer.clone(), number);
         self.core.cause = 0;
         fired
+    }
+
+    /// A timer is set from outside, as its node would set it: to go off once within a span, on the node's clock.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`]; [`Error::Node`] if the node is down.
+    pub fn arm(&mut self, id: NodeId, timer: P::Timer, span: Span) -> Result<(), Error> {
+        self.known(id)?;
+        self.up(id)?;
+        let count = self.nodes.len() as u32;
+        let machine = &mut self.nodes[id.index()].machine;
+        Port { id, core: &mut self.core, machine, count, effects: 0 }.arm(timer, span);
+        Ok(())
+    }
+
+    /// A timer will not go off, if it was armed.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`]; [`Error::Node`] if the node is down.
+    pub fn disarm(&mut self, id: NodeId, timer: &P::Timer) -> Result<(), Error> {
+        self.known(id)?;
+        self.up(id)?;
+        self.nodes[id.index()].machine.timers.disarm(timer);
+        Ok(())
     }
 
     /// The sync of a node's disk that is under way completes now.

@@ -128,6 +128,36 @@ fn pieces_are_lost_doubled_and_late() {
     });
 }
 
+/// A piece that is lost costs no more than the time to the next heartbeat, and one question.
+#[test]
+fn a_piece_that_is_lost_is_sent_again_after_one_heartbeat() {
+    for seed in 0..20 {
+        let mut it = cluster(3, seed, Compaction { chunk: 8, ..every(20) });
+        let leader = it.elect();
+        let behind = it.servers.iter().copied().find(|id| *id != leader).unwrap();
+        it.apply(Fault::Isolate { node: behind });
+        propose(&mut it, leader, 0..60);
+        it.run(SECOND);
+        it.apply(Fault::Heal);
+        let arrived = |it: &Cluster| {
+            let Role::Leader(leader) = &it.server(leader).unwrap().role else { return None };
+            let peer = leader.peers.iter().find(|peer| peer.id == behind).unwrap();
+            match &peer.progress {
+                Progress::Snapshot(it) => Some(it.offset),
+                _ => None,
+            }
+        };
+        assert!(it.run_until(5 * SECOND, |it| arrived(it).is_some_and(|offset| offset >= 16)));
+        let before = arrived(&it).unwrap();
+        it.apply(Fault::Cut { from: leader, to: behind, oneway: true });
+        it.run(5 * MS); // the pieces that were under way have arrived, and the next is lost
+        let lost = arrived(&it).unwrap();
+        assert!(lost <= before + 16);
+        it.apply(Fault::Heal);
+        assert!(it.run_until(60 * MS, |it| arrived(it).is_none_or(|offset| offset > lost)), "seed {seed}");
+    }
+}
+
 /// Scenario C9: a crash may come between any two writes to a disk.
 #[test]
 fn a_crash_between_snapshot_and_log_leaves_no_hole() {

@@ -87,7 +87,7 @@ impl Server {
 
     pub(super) fn heartbeat(&mut self, cx: &mut Cx<'_, Node>) {
         self.begin_round(cx);
-        self.send_stalled_chunks(cx);
+        self.ask_for_chunks(cx);
         cx.arm(Timer::Heartbeat, Span::exactly(self.config.heartbeat));
         self.beat(cx);
     }
