@@ -33,6 +33,7 @@ class Pending(TypedDict):
 
     id: int
     at_ns: int
+    armed: int
     kind: Literal["message", "service", "timer", "sync", "start", "call", "fault", "load"]
     label: str
     src: str | None

@@ -622,7 +622,8 @@ class Cluster(FaultVerbs):
         Returns
         -------
         list of dict
-            ``id, kind`` (message, timer, sync, call, ...), ``label, src, dst, at`` (seconds), ``message``.
+            ``id, kind`` (message, timer, sync, call, ...), ``label, src, dst, at`` (seconds), ``message``, ``armed``
+            (another number whenever a timer is set anew, though it keeps its id).
         """
         if unknown := set(filters) - {"id", "kind", "label", "src", "dst"}:
             raise ParameterError("filter", sorted(unknown), "some of id, kind, label, src, dst")
@@ -634,6 +635,7 @@ class Cluster(FaultVerbs):
                 **{name: row[name] for name in ("id", "kind", "label", "src", "dst")},
                 "at": units.seconds(row["at_ns"]),
                 "message": row["payload"],
+                "armed": row["armed"],
             }
             for row in cast("list[dict[str, Any]]", self._world.pending())
         ]

@@ -497,10 +497,7 @@ fn by_hand_things_happen_in_any_order() {
 fn wrong_faults_are_refused_and_change_nothing() {
     let (mut world, [a, b, _]) = world(steady(MS));
     let refused = |world: &mut World<Probe>, fault: Fault| world.apply(&fault).unwrap_err().to_string();
-    assert_eq!(
-        refused(&mut world, Fault::crash(NodeId(9))),
-        "no node 9: there are 3 nodes"
-    );
+    assert_eq!(refused(&mut world, Fault::crash(NodeId(9))), "no node 9: there are 3 nodes");
     assert!(
         refused(&mut world, Fault::Partition { groups: vec![vec![a], vec![b, a]] })
             .contains("a is named twice")
@@ -533,7 +530,9 @@ fn lively(seed: u64) -> World<Probe> {
         world.call(node, Call::Say(NodeId((node.0 + 1) % 3), 1_200)).unwrap();
         world.call(node, Call::StoreThenTell(NodeId((node.0 + 2) % 3), 1_100)).unwrap();
     }
-    world.schedule(20 * MS, Fault::Crash { node: a, lose_unsynced: true, torn: true, corrupt: false }).unwrap();
+    world
+        .schedule(20 * MS, Fault::Crash { node: a, lose_unsynced: true, torn: true, corrupt: false })
+        .unwrap();
     world.schedule(25 * MS, Fault::Partition { groups: vec![vec![b], vec![c]] }).unwrap();
     world.schedule(40 * MS, Fault::Heal).unwrap();
     world.schedule(50 * MS, Fault::Recover { node: a }).unwrap();
@@ -609,10 +608,7 @@ fn the_trace_tells_who_caused_what() {
 #[test]
 fn trials_are_forks_and_do_not_depend_on_the_number_of_cores() {
     let (world, [a, b, _]) = world(Config::default());
-    let faults = vec![
-        (10 * MS, Fault::crash(b)),
-        (12 * MS, Fault::Recover { node: b }),
-    ];
+    let faults = vec![(10 * MS, Fault::crash(b)), (12 * MS, Fault::Recover { node: b })];
     let plan = Plan { faults, messages: vec![(a, b, 1_900)], until_note: "up".into(), deadline: 100 * MS };
     let seeds: Vec<u64> = (0..500).collect();
     let rows = trials(&world, &seeds, &plan).unwrap();

@@ -179,6 +179,7 @@ impl Inner {
         let shown = PyDict::new(py);
         shown.set_item("id", it.id)?;
         shown.set_item("at_ns", it.at)?;
+        shown.set_item("armed", it.armed)?;
         shown.set_item("kind", kind)?;
         shown.set_item("label", label)?;
         shown.set_item("src", src.and_then(|id| self.scene.names.get(id)))?;

@@ -14,6 +14,8 @@ pub struct Pending<'a, P: Protocol> {
     pub id: u64,
     /// When it will happen, if the world runs by itself.
     pub at: Time,
+    /// Another number whenever a timer is armed anew, though it keeps its id; otherwise the id.
+    pub armed: u64,
     /// The node it will happen to; none: the world as a whole.
     pub node: Option<NodeId>,
     /// What it is.
@@ -61,8 +63,7 @@ impl<P: Protocol> World<P> {
     fn see_event<'a>(&'a self, at: Time, id: u64, event: &'a Event<P>) -> Option<Pending<'a, P>> {
         let (node, kind) = match event {
             // What a crash took with it never happens, though its event is still there.
-            Event::Loopback { node, incarnation, .. }
-            | Event::Served { node, incarnation, .. }
+            Event::Loopback { node, incarnation, .. } | Event::Served { node, incarnation, .. }
                 if !self.is_current(*node, *incarnation) =>
             {
                 return None;
@@ -74,8 +75,8 @@ impl<P: Protocol> World<P> {
             Event::Loopback { node, msg, .. } => (*node, PendingKind::Message(*node, msg)),
             Event::Served { node, input, .. } => (*node, PendingKind::Service(input)),
             Event::Timer { node, timer } => {
-                let at = self.nodes[node.index()].machine.timers.due(timer, id)?;
-                return Some(Pending { id, at, node: Some(*node), kind: PendingKind::Timer(timer) });
+                let (at, armed) = self.nodes[node.index()].machine.timers.due(timer, id)?;
+                return Some(Pending { id, at, armed, node: Some(*node), kind: PendingKind::Timer(timer) });
             }
             Event::Sync { node, .. } => (*node, PendingKind::Sync),
             Event::Start { node } => (*node, PendingKind::Start),
@@ -86,10 +87,11 @@ impl<P: Protocol> World<P> {
             }
             Event::Wander { node, .. } => (*node, PendingKind::Fault("clock_wander")),
             Event::Fault(fault) => {
-                return Some(Pending { id, at, node: None, kind: PendingKind::Fault(label(&**fault)) });
+                let kind = PendingKind::Fault(label(&**fault));
+                return Some(Pending { id, at, armed: id, node: None, kind });
             }
         };
-        Some(Pending { id, at, node: Some(node), kind })
+        Some(Pending { id, at, armed: id, node: Some(node), kind })
     }
 
     /// Lets one thing that waits happen next, whatever waits before it. The world's time moves on to the
@@ -102,7 +104,7 @@ impl<P: Protocol> World<P> {
         match event {
             Event::Timer { node, timer } => {
                 let timers = &mut self.nodes[node.index()].machine.timers;
-                let at = timers.due(&timer, id).unwrap_or(at);
+                let at = timers.due(&timer, id).map_or(at, |(at, _)| at);
                 timers.forget(&timer, id);
                 self.core.now = self.core.now.max(at);
                 self.fire(node, &timer)

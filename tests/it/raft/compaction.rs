@@ -132,7 +132,9 @@ fn pieces_are_lost_doubled_and_late() {
 #[test]
 fn a_piece_that_is_lost_is_sent_again_after_one_heartbeat() {
     for seed in 0..20 {
-        let mut it = cluster(3, seed, Compaction { chunk: 8, ..every(20) });
+        let mut it = Cluster::with(3, sim::Config { seed, ..sim::Config::default() }, |_, config| {
+            (config.compaction, config.prevote) = (Compaction { chunk: 8, ..every(20) }, true);
+        });
         let leader = it.elect();
         let behind = it.servers.iter().copied().find(|id| *id != leader).unwrap();
         it.apply(Fault::Isolate { node: behind });
@@ -173,7 +175,12 @@ fn a_crash_between_snapshot_and_log_leaves_no_hole() {
             it.run(dice.below(40) * MS);
             let node = it.servers[dice.below(3) as usize];
             if it.world.node(node).is_up() && dice.below(3) == 0 {
-                it.apply(Fault::Crash { node, lose_unsynced: true, torn: dice.below(2) == 0, corrupt: false });
+                it.apply(Fault::Crash {
+                    node,
+                    lose_unsynced: true,
+                    torn: dice.below(2) == 0,
+                    corrupt: false,
+                });
             } else {
                 it.recover(node);
             }

@@ -191,7 +191,12 @@ fn strike(cluster: &Cluster, dice: &mut Rng) -> Fault {
     match dice.below(16) {
         0..=2 if up => {
             let lose_unsynced = dice.below(8) > 0;
-            Fault::Crash { node: victim, lose_unsynced, torn: lose_unsynced && dice.below(2) == 0, corrupt: false }
+            Fault::Crash {
+                node: victim,
+                lose_unsynced,
+                torn: lose_unsynced && dice.below(2) == 0,
+                corrupt: false,
+            }
         }
         0..=4 if !up => Fault::Recover { node: victim },
         3 => Fault::Pause { node: victim },

@@ -48,13 +48,8 @@ impl Server {
         let data = shared.unwrap_or_else(|| snapshot.encode());
         cx.note("sends a snapshot", last_included_index);
         let (offset, since) = (0, leader.round);
-        leader.peers[peer].progress = Progress::Snapshot(Transmission {
-            last_included_index,
-            last_included_term,
-            data,
-            offset,
-            since,
-        });
+        leader.peers[peer].progress =
+            Progress::Snapshot(Transmission { last_included_index, last_included_term, data, offset, since });
         self.send_chunk(cx, peer, true);
         true
     }

@@ -217,6 +217,7 @@ impl Server {
     }
 
     pub(super) fn on_timer(&mut self, cx: &mut Cx<'_, Node>, timer: Timer) {
+        self.apply(cx); // whoever was given a commit index from outside has yet to
         match (timer, &self.role) {
             (Timer::Election, Role::Follower | Role::Candidate | Role::PreCandidate) => self.time_out(cx),
             (Timer::Heartbeat, Role::Leader(_)) => self.heartbeat(cx),
