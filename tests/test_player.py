@@ -108,6 +108,25 @@ def test_any_moment_is_that_of_a_plain_run(name):
     assert rest.run_for("0.5s").fingerprint == plain.run(until=until).run_for("0.5s").fingerprint
 
 
+@needs_node
+def test_logs_that_planned_code_rewrites_are_shown_as_they_are(tmp_path):
+    def rewrite(it):
+        _, disk = it._world.state("n1")
+        disk["raft"]["log"]["entries"][0]["term"] = 0  # before others that stay
+        it.edit("n1", disk=disk)
+
+    cluster = dl.Raft(3, seed=7)
+    cluster.workload(clients=1, rate=200, until="0.5s")
+    cluster.at("0.4s").do(rewrite)
+    cluster.run(until="0.3s")
+    times = [0.35, 0.399, 0.401, 0.45]
+    scenes = in_node(tmp_path, SCENES, payload=dl.player(cluster, until="0.5s").payload, times=times, branch=0)
+    for time, scene in zip(times, scenes, strict=True):
+        scene_matches(scene, cluster.run(until=time))
+    assert cluster.portrait("n1").log.entries[0][0] == 0
+    assert len(cluster.portrait("n1").log.entries) > 5
+
+
 def test_a_branch_is_a_fork_on_which_that_was_done():
     def break_it(it):
         it.crash(it.leader).cut("n0", "n1")

@@ -33,6 +33,8 @@ class LogPortrait:
         What a group is called, such as ``"term"``.
     words : callable
         Says in a few words what an entry holds.
+    kept : int
+        How many entries before ``entries`` are not given because they are known.
 
     Examples
     --------
@@ -47,11 +49,12 @@ class LogPortrait:
     applied: int = 0
     unit: str = "group"
     words: Callable[[Any], str] = str
+    kept: int = 0
 
     @property
     def last(self) -> int:
         """The index of the last entry."""
-        return self.first + len(self.entries) - 1
+        return self.first + self.kept + len(self.entries) - 1
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,7 @@ def plain_portrait(cluster: Cluster, node: str) -> Portrait:
     if not facts and (own := _own_portrait(cluster, node)) is not None:
         return own
     if not facts:
-        state, _ = cluster._world.state(node)
+        state, _ = cluster._world.state(node, {"state": True})
         facts = dict(state) if isinstance(state, Mapping) else {} if state is None else {"state": state}
     words = [key for key in ("role", "phase", "state") if isinstance(facts.get(key), str)]
     role = facts.pop(words[0]) if words else ""

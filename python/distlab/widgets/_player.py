@@ -80,9 +80,8 @@ def player(
 
     Notes
     -----
-    After an event, nodes that took part in it are looked at: recording takes 0.1 to 0.5 ms an event, more where logs
-    are longer than some hundreds of entries. A page takes 90 kB and about 40 bytes an event. Every 256 events a fork is
-    kept.
+    After an event, nodes that took part in it are looked at: recording takes 0.1 to 0.5 ms an event, however long logs
+    are, once they were read. A page takes 90 kB and about 40 bytes an event. Every 256 events a fork is kept.
 
     Examples
     --------

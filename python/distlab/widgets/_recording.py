@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from ..errors import InvariantViolation
 from ..plot._columns import NOBODY
 from ..portrait import LogPortrait, Portrait
 from . import _encode
+from ._watched import Watched
 
 if TYPE_CHECKING:
     from ..cluster import Cluster
@@ -163,7 +164,15 @@ class Recording(Runner):
         self._known_logs: dict[int, LogPortrait] = {}
         self._sketches: dict[int, Any] = {}
         self._numbers: dict[str, int] = {}
+        self._edited: set[str] = set()
+        cluster._world = cast("Any", Watched(self._world, self._done))
         self._read_all(sent_ns)
+
+    def _done(self, what: str, arguments: Sequence[Any]) -> None:
+        """Somebody has done something to the world from outside, such as planned code."""
+        if what == "edit":
+            node = arguments[0]
+            self._edited.add(node if isinstance(node, str) else self._world.names[node])
 
     @property
     def end_ns(self) -> int:
@@ -194,7 +203,7 @@ class Recording(Runner):
         later = position == self.position or time_ns < self.times_ns[position]
         if later and time_ns > cluster._world.now and not runner.stopped:
             cluster._through_agenda(time_ns, lambda until: bool(cluster._world.run_until(until)) and False)
-        cluster._world.clear_trace()
+        runner._world.clear_trace()
         return cluster, self._sent_before(position)
 
     def _sent_before(self, position: int) -> dict[int, int]:
@@ -290,17 +299,24 @@ class Recording(Runner):
         self._cuts.append((self.position, self.tables.cuts.number(json.dumps(cuts, separators=(",", ":")))))
 
     def _read_nodes(self, nodes: Iterable[int], rewritten: Container[int]) -> None:
-        """What some nodes look like; asked again only where what a sketch shows, or what is on disk, has changed."""
+        """What some nodes look like; asked again only where what a sketch shows, or what is on disk, has changed.
+
+        Of logs only what is new is read, unless somebody has changed them by hand.
+        """
         names = self._world.names
         for node in nodes:
-            sketch = self.cluster._sketch(names[node])
+            sketch, known = self.cluster._sketch(names[node]), self._known_logs.get(node)
             if sketch is not None and sketch == self._sketches.get(node) and node not in rewritten:
                 continue
             self._sketches[node] = sketch
-            face = self.cluster.portrait(names[node])
+            if known is None or names[node] in self._edited:
+                face = self.cluster.portrait(names[node])
+            else:
+                face = self.cluster._portrait_since(names[node], known)
             self._states.append((self.position, node, self.tables.states.number(self._state(names[node], face))))
             if face.log is not None:
                 self._read_log(node, face.log)
+        self._edited.clear()
 
     def _state(self, name: str, face: Portrait) -> str:
         """What there is to say about a node but for its log, as JSON."""
@@ -321,16 +337,17 @@ class Recording(Runner):
         return json.dumps(state, separators=(",", ":"))
 
     def _read_log(self, node: int, log: LogPortrait) -> None:
-        old = self._known_logs.get(node)
-        if old is not None and old.first == log.first and old.entries == log.entries:
+        known = self._known_logs.get(node)
+        entries: list[Any] = []
+        if known is not None and known.first <= log.first <= known.last + 1:
+            entries = cast("list[Any]", known.entries)
+            del entries[: log.first - known.first]
+        before, same = len(entries), log.kept + _common(entries[log.kept :], log.entries)
+        new = log.entries[same - log.kept :]
+        entries[same:] = new
+        self._known_logs[node] = replace(log, entries=entries, kept=0)
+        if known is not None and known.first == log.first and same == before and not new:
             return
-        self._known_logs[node] = log
-        same = 0
-        if old is not None and old.first <= log.first <= old.last + 1:
-            kept = old.entries[log.first - old.first :]
-            most = min(len(kept), len(log.entries))
-            same = most if kept[:most] == log.entries[:most] else _common(kept, log.entries)
-        new = log.entries[same:]
         self._logs.append((self.position, node, log.first, log.first + same, len(new)))
         self._entries += [self.tables.entries.number(f"{group}\t{_short(log.words(it))}") for group, it in new]
 
@@ -379,7 +396,10 @@ class Recording(Runner):
 
 def _common(a: Sequence[Any], b: Sequence[Any]) -> int:
     """How long two sequences are the same."""
-    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    most = min(len(a), len(b))
+    if a[:most] == b[:most]:
+        return most
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), most)
 
 
 def fact_words(value: Any) -> str:
