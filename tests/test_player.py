@@ -444,11 +444,6 @@ def test_bad_arguments_say_what_would_be_right(message):
     assert isinstance(caught.value, dl.DistlabError)
 
 
-def test_a_cluster_that_moves_by_hand_is_refused():
-    with pytest.raises(dl.ManualModeError):
-        dl.player(dl.Raft(3, manual=True))
-
-
 # -- in a notebook --------------------------------------------------------------------------------------------------
 
 

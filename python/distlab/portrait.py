@@ -111,8 +111,9 @@ class Verb:
 
     Parameters
     ----------
-    when : {"up", "down", "paused", "cut"}
-        While the node runs and is not paused, is down, is paused, or while some link is cut.
+    when : {"up", "down", "paused", "cut", "manual"}
+        While the node runs and is not paused, is down, is paused, while some link is cut, or while the node runs and
+        the cluster is in manual mode.
     act : callable
         Does it, given the cluster and the name of the node.
 
@@ -124,7 +125,7 @@ class Verb:
     'up'
     """
 
-    when: Literal["up", "down", "paused", "cut"]
+    when: Literal["up", "down", "paused", "cut", "manual"]
     act: Callable[[Any, str], object]
 
 

@@ -133,6 +133,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         **FAULT_VERBS,
         "campaign": Verb("up", lambda raft, node: raft.campaign(node)),
         "propose": Verb("up", _propose),
+        "tick": Verb("manual", lambda raft, node: raft.tick(node)),
     }
 )
 """What may be done to a server: what to any node, and what only Raft knows."""

@@ -144,13 +144,18 @@ class Recording(Runner):
         Where words go.
     sent_ns : mapping of int to int
         When messages that are under way were sent, by id, as far as it is known.
+    start_ns : int, optional
+        When it begins; at the cluster's own time otherwise.
     """
 
-    def __init__(self, cluster: Cluster, tables: Tables, sent_ns: Mapping[int, int]) -> None:
+    def __init__(
+        self, cluster: Cluster, tables: Tables, sent_ns: Mapping[int, int], start_ns: int | None = None
+    ) -> None:
         super().__init__(cluster)
         self.tables = tables
-        self.start_ns = self._world.now
+        self.start_ns = self._world.now if start_ns is None else start_ns
         self.times_ns: list[int] = []
+        self.captions: list[tuple[str, int]] = []  # parts of a script, and the last position of each
         self.checkpoints: list[tuple[int, Cluster]] = []
         self._rows: list[tuple[int, int, int, int, int]] = []  # position, kind, node, label, number
         self._messages: list[Message] = []
@@ -175,6 +180,11 @@ class Recording(Runner):
             self._edited.add(node if isinstance(node, str) else self._world.names[node])
 
     @property
+    def now_ns(self) -> int:
+        """When the latest position was reached."""
+        return self._world.now
+
+    @property
     def end_ns(self) -> int:
         """Up to when it is recorded."""
         return self._world.now
@@ -184,6 +194,11 @@ class Recording(Runner):
         if done:
             self._look(force=True)
         self.checkpoints.append((self.position, self.cluster.fork()))
+
+    def keep(self) -> None:
+        """Keep a fork now and then."""
+        if self.position % CHECKPOINT == 0:
+            self.checkpoints.append((self.position, self.cluster.fork()))
 
     def time_ns(self, position: int) -> int:
         """When a position was reached."""
@@ -225,7 +240,7 @@ class Recording(Runner):
         self._read_nodes(everybody, everybody)
 
     def seen(self, columns: Any, unseen: bool) -> None:
-        kinds, labels, now = columns["kinds"], columns["labels"], self._world.now
+        kinds, labels, now = columns["kinds"], columns["labels"], self.now_ns
         self.times_ns.append(now)
         touched, rewritten, new, everything = set(), set(), False, unseen
         rows = zip(*(columns[it].tolist() for it in ("kind", "node", "peer", "label", "id")), strict=True)
@@ -254,8 +269,7 @@ class Recording(Runner):
             self._read_cuts()
             touched = rewritten = set(range(len(names)))
         self._read_nodes(sorted(it for it in touched if 0 <= it < len(names)), rewritten)
-        if self.position % CHECKPOINT == 0:
-            self.checkpoints.append((self.position, self.cluster.fork()))
+        self.keep()
 
     def _number(self, name: str | None) -> int:
         assert name is not None
@@ -284,7 +298,7 @@ class Recording(Runner):
     def _read_timers(self, waiting: Sequence[Any]) -> None:
         due: dict[tuple[int, int], int] = {}
         for row in waiting:
-            if row["kind"] == "timer":
+            if self.waits(row):
                 key = (self._number(row["dst"]), self.tables.labels.number(row["label"]))
                 due[key] = min(row["at_ns"], due.get(key, row["at_ns"]))
         now = self._world.now
@@ -293,6 +307,10 @@ class Recording(Runner):
                 self._timers.append((self.position, *key, max(at - now, 0) + 1))
         self._timers += [(self.position, *key, 0) for key in sorted(self._armed.keys() - due.keys())]
         self._armed = due
+
+    def waits(self, row: Any) -> bool:
+        """Whether something that waits is shown at its node."""
+        return bool(row["kind"] == "timer")
 
     def _read_cuts(self) -> None:
         cuts = [[self._number(a), self._number(b)] for a, b in self.cluster.cuts]
@@ -350,6 +368,11 @@ class Recording(Runner):
             return
         self._logs.append((self.position, node, log.first, log.first + same, len(new)))
         self._entries += [self.tables.entries.number(f"{group}\t{_short(log.words(it))}") for group, it in new]
+
+    def message(self, place: int) -> tuple[int, str]:
+        """The id of a message, and what it is in a few words."""
+        it, names = self._messages[place], self._world.names
+        return it.id, f"{list(self.tables.labels)[it.label]} {names[it.source]} - {names[it.target]}"
 
     # -- for the browser ------------------------------------------------------------------------------
 
