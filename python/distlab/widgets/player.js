@@ -180,18 +180,15 @@ class Player {
   }
 
   watchTheme() {
-    const query = matchMedia("(prefers-color-scheme: dark)");
-    const apply = () => {
-      this.ring.theme(query.matches);
+    const apply = (dark) => {
+      this.ring.theme(dark);
       Object.assign(this.strip, { look: this.ring.look, still: null });
       for (const [name, value] of Object.entries(this.ring.look)) this.root.style.setProperty(`--${name}`, value);
-      this.root.style.colorScheme = query.matches ? "dark" : "light";
+      this.root.style.colorScheme = dark ? "dark" : "light";
       this.fillLegend();
       this.invalidate();
     };
-    query.addEventListener("change", apply);
-    this.undo.push(() => query.removeEventListener("change", apply));
-    apply();
+    this.undo.push(followTheme(apply));
   }
 
   /** The panel: the chosen node and what may be done to it, then the legend. */
