@@ -586,6 +586,7 @@ def test_a_candidate_shows_its_votes_and_a_leader_how_far_the_others_are():
     assert (face.role, face.tone, face.timer) == ("leader", "leading", "heartbeat")
     assert [(group, face.log.words(it)) for group, it in face.log.entries] == [(1, "no-op"), (1, "put x 5")]
     assert face.reached == {"n1": 2, "n2": 2}
+    assert face.facts["sends next"] == {"n1": 3, "n2": 3}
     assert (face.log.committed, face.log.first, face.log.last) == (2, 1, 2)
 
 

@@ -53,6 +53,8 @@ def portrait(raft: Raft, node: str, known: LogPortrait | None = None) -> Portrai
     facts = {"term": disk["term"], "voted for": disk["voted_for"], "leader": server["leader"], "last index": log.last}
     if live is not None:
         facts |= {"committed": log.committed, "applied": log.applied}
+    if peers:
+        facts["sends next"] = {peer["id"]: peer["next_index"] for peer in peers if peer["id"] != node}
     if disk["snapshot"] is not None:
         facts["snapshot up to"] = disk["snapshot"]["last_included_index"]
     return Portrait(
