@@ -171,8 +171,12 @@ class World:
     def is_paused(self, node: _Node) -> bool:
         """Whether a node is paused."""
 
-    def state(self, node: _Node) -> tuple[Any, Any]:
-        """A node's state (None while it is down) and what is on its disk, as data."""
+    def state(self, node: _Node, parts: Mapping[str, Any] | None = None) -> tuple[Any, Any]:
+        """A node's state (None while it is down) and what is on its disk, as data.
+
+        ``parts`` says what of ``state`` and ``disk`` is wanted: True, a mapping of fields, or of a list a slice; what is
+        not wanted is passed over, or None. Of a list, fields are those of its items.
+        """
 
     def edit(self, node: _Node, state: Any = None, disk: Any = None) -> None:
         """Replace a node's state or disk, in the form of ``state``; None leaves it as it is."""

@@ -15,7 +15,7 @@ from .errors import InvariantViolation, ParameterError, ParameterTypeError, Unkn
 from .faults import FaultVerbs, Hazard, Schedule
 from .history import History
 from .network import Disk, Network, distribution
-from .portrait import FAULT_VERBS, Portrait, Verb, plain_portrait
+from .portrait import FAULT_VERBS, LogPortrait, Portrait, Verb, plain_portrait
 from .records import Trace, table
 from .snapshot import ALGORITHMS, Snapshot, SnapshotAlgorithm, check_channels
 from .units import Duration
@@ -393,6 +393,34 @@ class Cluster(FaultVerbs):
         state, disk = self._world.state(node)
         return {"state": state, "disk": disk}
 
+    def excerpt(self, node: str, parts: Mapping[str, Any]) -> dict[str, Any]:
+        """Parts of a node's live state and of what is on its disk, as data: a little of something large costs little.
+
+        Parameters
+        ----------
+        node : str
+            Which node.
+        parts : mapping
+            What of ``"state"`` and ``"disk"`` is wanted: True is all of it, a mapping some fields, a slice some items
+            of a list. Of a list, fields are those of its items; what has no parts, such as a number, comes whole.
+
+        Raises
+        ------
+        ParameterError
+            If something has no such field, or is no list.
+        ParameterTypeError
+            If a part is neither.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> raft = dl.Raft(["a"], seed=1).run_for("1s")
+        >>> raft.excerpt("a", {"disk": {"raft": {"term": True, "log": {"entries": slice(-1, None)}}}})
+        {'disk': {'raft': {'term': 1, 'log': {'entries': [{'term': 1, 'command': 'noop'}]}}}}
+        """
+        state, disk = self._world.state(node, parts)
+        return {name: it for name, it in (("state", state), ("disk", disk)) if name in parts}
+
     def portrait(self, node: str) -> Portrait:
         """What pictures say about a node, such as those of :func:`distlab.player`: a protocol may say more.
 
@@ -403,6 +431,10 @@ class Cluster(FaultVerbs):
         '100'
         """
         return plain_portrait(self, node)
+
+    def _portrait_since(self, node: str, known: LogPortrait) -> Portrait:
+        """As :meth:`portrait`; of a log that goes on from one that is known, without the beginning that it kept."""
+        return self.portrait(node)
 
     def _sketch(self, node: str) -> Any:
         """Something cheap that changes whenever the portrait does, unless what is on disk changes; None: nothing is."""

@@ -15,7 +15,7 @@ from .errors import ParameterError, ParameterTypeError, UnknownNode
 from .history import History
 from .membership import Membership, committed_index, vote_result
 from .network import Disk, Network
-from .portrait import Portrait
+from .portrait import LogPortrait, Portrait
 from .raft_client import Client, operation
 from .raft_options import (
     MUTANTS,
@@ -33,6 +33,9 @@ from .units import Duration
 from .workload import Keys, Load, Workload
 
 __all__ = ["Client", "Compaction", "Entry", "LogSnapshot", "Membership", "Raft", "committed_index", "vote_result"]
+
+MEMBERSHIP = {"state": {"raft": {"server": {"config": True, "members": True, "applied": True}}}}
+"""The parts of a server's state that say who belongs to the cluster."""
 
 ADMINISTRATION = ("transfer", "forget_leader", "change_membership", "compact")
 
@@ -393,6 +396,9 @@ class Raft(Cluster):
         """
         return portrait(self, node)
 
+    def _portrait_since(self, node: str, known: LogPortrait) -> Portrait:
+        return portrait(self, node, known)
+
     def _sketch(self, node: str) -> Any:
         facts = self._world.status(node)
         alone = facts.get("role") == "follower"  # of others, votes and how far their peers are change besides
@@ -426,7 +432,7 @@ class Raft(Cluster):
         if node is None:
             latest = [(status["term"], name) for name, status in self._live()]
             node = self.leader or (max(latest)[1] if latest else self._servers[0])
-        live, _ = self._world.state(self._server(node))
+        live, _ = self._world.state(self._server(node), MEMBERSHIP)
         if live is None:
             if not self._live():
                 return Membership(self._server_config["voters"], (), self._server_config["learners"])
