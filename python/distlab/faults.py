@@ -96,9 +96,7 @@ class FaultVerbs:
         self._fault({fault: fields} if fields else fault)
         return self
 
-    def crash(
-        self, node: str, *, lose_unsynced: bool = True, torn: bool = False, corrupt: bool = False
-    ) -> Self:
+    def crash(self, node: str, *, lose_unsynced: bool = True, torn: bool = False, corrupt: bool = False) -> Self:
         """A node loses its memory, and every write that is not durable with the messages that waited for it.
 
         Parameters

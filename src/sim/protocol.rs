@@ -237,6 +237,8 @@ pub enum Effect<P: Protocol> {
     Wrote(<P::Disk as Storage>::Write),
     /// Something worth noting, with a number that belongs to it.
     Note(Label, u64),
+    /// How a protocol comes along, with a number that belongs to it.
+    Remark(&'static str, u64),
 }
 
 /// A question whose answer the protocol does not decide: the simulator draws it, an explorer branches on it.
@@ -346,6 +348,10 @@ impl<'a, P: Protocol> Cx<'a, P> {
     pub fn note(&mut self, label: impl Into<Label>, number: u64) {
         self.backend.emit(Effect::Note(label.into(), number));
     }
+    /// Tells full traces how the protocol comes along, where that happens too often to be noted: a commit, …
+    pub fn remark(&mut self, label: &'static str, number: u64) {
+        self.backend.emit(Effect::Remark(label, number));
+    }
 
     /// Runs `body` as a part of this protocol: how a protocol is built of others, and one world mixes them.
     pub fn lift<Q: Protocol>(&mut self, part: &Part<P, Q>, body: impl FnOnce(&mut Cx<'_, Q>)) {
@@ -401,6 +407,7 @@ impl<P: Protocol, Q: Protocol> Part<P, Q> {
             Effect::Disarm(timer) => Effect::Disarm((self.timer)(timer)),
             Effect::Wrote(inverse) => Effect::Wrote((self.write)(inverse)),
             Effect::Note(label, number) => Effect::Note(label, number),
+            Effect::Remark(label, number) => Effect::Remark(label, number),
         }
     }
 }

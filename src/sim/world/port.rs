@@ -51,6 +51,9 @@ impl<P: Protocol> Backend<P> for Port<'_, P> {
                 self.machine.disk.wrote(inverse, &self.core.disk_model);
             }
             Effect::Note(what, number) => self.note(what, number),
+            Effect::Remark(what, number) => {
+                self.core.record(RowKind::Remark, self.id, NOBODY, number, || what);
+            }
         }
     }
 

@@ -333,3 +333,46 @@ fn a_calm_transfer_sends_every_byte_once() {
     let sent = it.world.metrics().sent - before;
     assert!((2 * pieces..2 * pieces + 40).contains(&sent), "{sent} messages for {pieces} pieces");
 }
+
+/// Scenario C16, the thesis' section 5.1.2: with a factor of 4, a fifth of what is written is snapshots, and the disk
+/// never holds more than six times a snapshot: the old one, four times as much log, and the new one.
+#[test]
+fn a_factor_bounds_what_snapshots_cost() {
+    let factor = Compaction { factor_percent: Some(400), ..Compaction::default() };
+    let mut it = cluster(1, 3, factor);
+    let server = it.elect();
+    let bytes = |it: &dyn Fn() -> Vec<u8>| it().len() as f64;
+    let (mut last, mut old) = (0, 0.0);
+    let (mut logged, mut snapshots, mut most, mut taken) = (0.0, 0.0, 0.0_f64, 0);
+    for value in 0..6_000 {
+        let op = put(&format!("key {}", value % 100), value);
+        it.world.call(server, Call::Propose { op }).unwrap();
+        it.run(MS);
+        let disk = it.disk(server);
+        let log = |first: u64| {
+            (first..=disk.log.last_index())
+                .filter_map(|index| disk.log.entry(index))
+                .map(|entry| bytes(&|| postcard::to_stdvec(&*entry.command).unwrap()))
+                .sum::<f64>()
+        };
+        if disk.snapshot_index() == last {
+            continue;
+        }
+        // It has all keys, so that it grows no more. Before it went, the log held all that has come since the last.
+        let new = bytes(&|| postcard::to_stdvec(&**disk.snapshot.as_ref().unwrap()).unwrap());
+        let since = (last + 1..=disk.snapshot_index()).count() as f64;
+        let entry = bytes(&|| postcard::to_stdvec(&Command::Apply { session: None, op: put("key 10", 3_000) }).unwrap());
+        if value > 1_000 {
+            taken += 1;
+            logged += since * entry;
+            snapshots += new;
+            most = most.max((old + since * entry + new) / new);
+            assert_eq!(log(disk.log.first_index()), 0.0, "the log begins anew");
+        }
+        (last, old) = (disk.snapshot_index(), new);
+    }
+    let share = snapshots / (snapshots + logged);
+    assert!(taken > 5, "{taken} snapshots");
+    assert!((0.17..0.23).contains(&share), "{share} of what is written");
+    assert!((5.0..6.2).contains(&most), "{most} times a snapshot");
+}

@@ -106,7 +106,7 @@ impl<P: Protocol> Backend<P> for Recorder<'_, P> {
                     self.unsynced.push(inverse);
                 }
             }
-            Effect::Note(..) => {}
+            Effect::Note(..) | Effect::Remark(..) => {}
         }
     }
 

@@ -170,6 +170,7 @@ impl Server {
         if disk.log.term_at(index) == Some(disk.term) || self.breaks(Mutant::CommitOldTerm) {
             let (before, first_of_term) = (self.commit, disk.log.term_at(self.commit) != Some(disk.term));
             self.commit = index;
+            cx.remark("commit", index);
             self.apply(cx);
             if first_of_term {
                 self.begin_postponed_reads(cx);
