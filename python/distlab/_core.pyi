@@ -33,6 +33,7 @@ class Pending(TypedDict):
 
     id: int
     at_ns: int
+    armed: int
     kind: Literal["message", "service", "timer", "sync", "start", "call", "fault", "load"]
     label: str
     src: str | None
@@ -171,8 +172,12 @@ class World:
     def is_paused(self, node: _Node) -> bool:
         """Whether a node is paused."""
 
-    def state(self, node: _Node) -> tuple[Any, Any]:
-        """A node's state (None while it is down) and what is on its disk, as data."""
+    def state(self, node: _Node, parts: Mapping[str, Any] | None = None) -> tuple[Any, Any]:
+        """A node's state (None while it is down) and what is on its disk, as data.
+
+        ``parts`` says what of ``state`` and ``disk`` is wanted: True, a mapping of fields, or of a list a slice; what is
+        not wanted is passed over, or None. Of a list, fields are those of its items.
+        """
 
     def edit(self, node: _Node, state: Any = None, disk: Any = None) -> None:
         """Replace a node's state or disk, in the form of ``state``; None leaves it as it is."""
@@ -268,6 +273,12 @@ class World:
 
     def fire(self, node: _Node, timer: Any) -> None:
         """A timer goes off now, whether it was armed or not."""
+
+    def arm(self, node: _Node, timer: Any, after: _Duration | tuple[_Duration, _Duration]) -> None:
+        """A timer is set from outside, to go off once within a span, on its node's clock."""
+
+    def disarm(self, node: _Node, timer: Any) -> None:
+        """A timer will not go off, if it was armed."""
 
     def complete_write(self, node: _Node) -> None:
         """The sync of a node's disk that is under way completes now."""

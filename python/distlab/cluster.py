@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 from . import units
 from ._core import World, nanoseconds
+from .by_hand import ByHand
 from .errors import InvariantViolation, ParameterError, ParameterTypeError, UnknownNode
 from .faults import FaultVerbs, Hazard, Schedule
 from .history import History
 from .network import Disk, Network, distribution
-from .portrait import FAULT_VERBS, Portrait, Verb, plain_portrait
+from .portrait import FAULT_VERBS, LogPortrait, Portrait, Verb, plain_portrait
 from .records import Trace, table
 from .snapshot import ALGORITHMS, Snapshot, SnapshotAlgorithm, check_channels
 from .units import Duration
@@ -84,7 +85,7 @@ class Op:
         return f"<Op {self.number} {kind} of {row['node']}: {self.status}>"
 
 
-class Cluster(FaultVerbs):
+class Cluster(FaultVerbs, ByHand):
     """Nodes, their network and disks, and simulated time: a deterministic run that one can look into.
 
     Made by a protocol's facade such as :class:`distlab.Raft`, or by :meth:`of` for nodes of one's own.
@@ -149,6 +150,7 @@ class Cluster(FaultVerbs):
         self._world = World(_config(seed, network, disk, service, trace, manual, limits))
         self._agenda: list[tuple[int, int, Callable[[Any], object]]] = []
         self._planned = 0
+        self._kin = object()  # forks have the same
         self._steps: list[int] = []  # of a replay: how many rows the trace had before the first step, and after each
         self._join(nodes)
         if check_invariants is not False:
@@ -242,6 +244,8 @@ class Cluster(FaultVerbs):
         deadline = self._world.now + nanoseconds(timeout, "timeout")
         if isinstance(condition, Op):
             op = condition
+            if op._cluster._kin is not self._kin:
+                raise ParameterError("condition", op, "an operation of this cluster, or of one it was forked from")
             return self._through_agenda(deadline, lambda until: self._world.run_op(op.number, until))
         if not callable(condition):
             raise ParameterTypeError("condition", condition, "an operation, or a callable")
@@ -393,6 +397,34 @@ class Cluster(FaultVerbs):
         state, disk = self._world.state(node)
         return {"state": state, "disk": disk}
 
+    def excerpt(self, node: str, parts: Mapping[str, Any]) -> dict[str, Any]:
+        """Parts of a node's live state and of what is on its disk, as data: a little of something large costs little.
+
+        Parameters
+        ----------
+        node : str
+            Which node.
+        parts : mapping
+            What of ``"state"`` and ``"disk"`` is wanted: True is all of it, a mapping some fields, a slice some items
+            of a list. Of a list, fields are those of its items; what has no parts, such as a number, comes whole.
+
+        Raises
+        ------
+        ParameterError
+            If something has no such field, or is no list.
+        ParameterTypeError
+            If a part is neither.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> raft = dl.Raft(["a"], seed=1).run_for("1s")
+        >>> raft.excerpt("a", {"disk": {"raft": {"term": True, "log": {"entries": slice(-1, None)}}}})
+        {'disk': {'raft': {'term': 1, 'log': {'entries': [{'term': 1, 'command': 'noop'}]}}}}
+        """
+        state, disk = self._world.state(node, parts)
+        return {name: it for name, it in (("state", state), ("disk", disk)) if name in parts}
+
     def portrait(self, node: str) -> Portrait:
         """What pictures say about a node, such as those of :func:`distlab.player`: a protocol may say more.
 
@@ -403,6 +435,10 @@ class Cluster(FaultVerbs):
         '100'
         """
         return plain_portrait(self, node)
+
+    def _portrait_since(self, node: str, known: LogPortrait) -> Portrait:
+        """As :meth:`portrait`; of a log that goes on from one that is known, without the beginning that it kept."""
+        return self.portrait(node)
 
     def _sketch(self, node: str) -> Any:
         """Something cheap that changes whenever the portrait does, unless what is on disk changes; None: nothing is."""
@@ -476,6 +512,8 @@ class Cluster(FaultVerbs):
     def watch(self, invariants: bool | Iterable[str] = True) -> Self:
         """Look at invariants after every step from now on: all, those of these names, or none (False)."""
         if not isinstance(invariants, bool):
+            if isinstance(invariants, str) or not isinstance(invariants, Iterable):
+                raise ParameterTypeError("check_invariants", invariants, "True, False, or a list of names")
             invariants = list(invariants)
             known = self.invariants()
             if unknown := [it for it in invariants if it not in known]:
@@ -604,111 +642,6 @@ class Cluster(FaultVerbs):
         if self._protocol and not self._is_saved(self):
             raise ParameterError("source", self._world.names, f"a saved {type(self).__name__}")
 
-    # -- by hand --------------------------------------------------------------------------------------
-
-    @property
-    def manual(self) -> bool:
-        """Whether the cluster moves only by hand."""
-        return self._world.manual
-
-    @manual.setter
-    def manual(self, manual: bool) -> None:
-        self._world.manual = manual
-
-    def pending(self, **filters: Any) -> list[dict[str, Any]]:
-        """Everything that waits, in the order in which it will happen by itself.
-
-        Parameters
-        ----------
-        **filters
-            Only what has these values: ``kind="message", src="n0", dst="n1", label="append_entries"``; a
-            collection means any of its members.
-
-        Returns
-        -------
-        list of dict
-            ``id, kind`` (message, timer, sync, call, ...), ``label, src, dst, at`` (seconds), ``message``.
-        """
-        if unknown := set(filters) - {"id", "kind", "label", "src", "dst"}:
-            raise ParameterError("filter", sorted(unknown), "some of id, kind, label, src, dst")
-        for end in ("src", "dst"):
-            for name in _members(filters.get(end)):
-                self._known(name)
-        rows = [
-            {
-                **{name: row[name] for name in ("id", "kind", "label", "src", "dst")},
-                "at": units.seconds(row["at_ns"]),
-                "message": row["payload"],
-            }
-            for row in cast("list[dict[str, Any]]", self._world.pending())
-        ]
-        return [row for row in rows if all(row[name] in _members(value) for name, value in filters.items())]
-
-    @property
-    def messages(self) -> list[dict[str, Any]]:
-        """The messages under way."""
-        return self.pending(kind="message")
-
-    def deliver(self, id: int | None = None, **filters: Any) -> int:
-        """Let something that waits happen now: one thing by id, or all messages that match. How many.
-
-        Examples
-        --------
-        >>> import distlab as dl
-        >>> raft = dl.Raft(3, manual=True)
-        >>> raft.campaign("n0").deliver(dst="n1")
-        1
-        """
-        return self._each(id, filters, self._world.deliver)
-
-    def drop(self, id: int | None = None, **filters: Any) -> int:
-        """Let something that waits never happen: one thing by id, or all messages that match. How many."""
-        return self._each(id, filters, self._world.discard)
-
-    def duplicate(self, id: int | None = None, **filters: Any) -> int:
-        """Let a message arrive a second time: one by id (returns the copy's id), or all that match (how many)."""
-        if id is not None:
-            return self._world.duplicate(id)
-        return self._each(id, filters, self._world.duplicate)
-
-    def _each(self, id: int | None, filters: Mapping[str, Any], act: Callable[[int], object]) -> int:
-        if id is not None and filters:
-            raise ParameterError("id", id, "an id or filters, not both")
-        chosen = [id] if id is not None else [it["id"] for it in self.pending(**{"kind": "message", **filters})]
-        with self._explained():
-            for one in chosen:
-                act(one)
-        return len(chosen)
-
-    def fire(self, node: str, timer: Any) -> Self:
-        """A timer goes off now, whether it was armed or not."""
-        with self._explained():
-            self._world.fire(node, timer)
-        return self
-
-    def complete_write(self, node: str) -> Self:
-        """The sync of a node's disk that is under way completes now."""
-        with self._explained():
-            self._world.complete_write(node)
-        return self
-
-    def settle(self, most: int = 100_000) -> int:
-        """Let everything that waits happen except timers, faults and loads; the number of events."""
-        with self._explained():
-            return self._world.settle(most)
-
-    def edit(self, node: str, *, state: Any = None, disk: Any = None) -> Self:
-        """Replace a node's state or disk, in the form of :meth:`state`; None leaves it as it is."""
-        with self._explained():
-            self._world.edit(node, state, disk)
-        return self
-
-    def _join(self, nodes: Mapping[str, Any]) -> None:
-        """Adds nodes, and starts them."""
-        self._world.spawn(dict(nodes))
-        with self._explained():
-            self._world.start_nodes()
-
     # -- exploring ------------------------------------------------------------------------------------
 
     def explore(self, depth: int | None = None, **options: Any) -> Exploration:
@@ -806,6 +739,12 @@ class Cluster(FaultVerbs):
         return cast("Self", replay(self, list(steps), calls, strict, invariants, always or {}))
 
     # -- the rest -------------------------------------------------------------------------------------
+
+    def _join(self, nodes: Mapping[str, Any]) -> None:
+        """Adds nodes, and starts them."""
+        self._world.spawn(dict(nodes))
+        with self._explained():
+            self._world.start_nodes()
 
     def _known(self, node: Any) -> str:
         if node not in self._world.names:
@@ -925,13 +864,6 @@ def _without_arguments(condition: Callable[..., object], cluster: Cluster) -> Ca
         it for it in parameters if it.default is it.empty and it.kind in (it.POSITIONAL_ONLY, it.POSITIONAL_OR_KEYWORD)
     ]
     return (lambda: condition(cluster)) if needed else condition
-
-
-def _members(value: Any) -> tuple[Any, ...]:
-    """A collection's members, or the value alone."""
-    if value is None:
-        return ()
-    return tuple(value) if isinstance(value, list | tuple | set | frozenset) else (value,)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ __all__ = ["FaultVerbs", "Hazard", "Schedule"]
 STRIKES: Mapping[str, Any] = {
     "crash": {"crash": {}},
     "torn_crash": {"crash": {"torn": 1.0}},
+    "process_crash": "process_crash",
     "wipe": "wipe",
     "pause": "pause",
     "slow": {"slow": {"factor": 1.0, "extra": 10_000_000}},
@@ -95,17 +96,25 @@ class FaultVerbs:
         self._fault({fault: fields} if fields else fault)
         return self
 
-    def crash(self, node: str, *, torn: bool = False, corrupt: bool = False) -> Self:
+    def crash(self, node: str, *, lose_unsynced: bool = True, torn: bool = False, corrupt: bool = False) -> Self:
         """A node loses its memory, and every write that is not durable with the messages that waited for it.
 
         Parameters
         ----------
         node : str
             Which node.
+        lose_unsynced : bool
+            Whether its machine loses power. Otherwise only the process dies (``kill -9``): what it wrote is with the
+            operating system, which goes on writing; a loss of power before that ends can still take it.
         torn : bool
             Whether the first lost write may remain in part.
         corrupt : bool
             Whether the last record on its disk cannot be read any more, durable or not: its checksum tells.
+
+        Raises
+        ------
+        ParameterError
+            If a write is to be torn where none is lost.
 
         Examples
         --------
@@ -114,7 +123,7 @@ class FaultVerbs:
         >>> raft.crash("n0").up("n0")
         False
         """
-        return self._do("crash", node=node, torn=torn, corrupt=corrupt)
+        return self._do("crash", node=node, lose_unsynced=lose_unsynced, torn=torn, corrupt=corrupt)
 
     def recover(self, node: str) -> Self:
         """A crashed node comes up again, with its disk."""

@@ -33,6 +33,8 @@ class LogPortrait:
         What a group is called, such as ``"term"``.
     words : callable
         Says in a few words what an entry holds.
+    kept : int
+        How many entries before ``entries`` are not given because they are known.
 
     Examples
     --------
@@ -47,11 +49,12 @@ class LogPortrait:
     applied: int = 0
     unit: str = "group"
     words: Callable[[Any], str] = str
+    kept: int = 0
 
     @property
     def last(self) -> int:
         """The index of the last entry."""
-        return self.first + len(self.entries) - 1
+        return self.first + self.kept + len(self.entries) - 1
 
 
 @dataclass(frozen=True)
@@ -108,8 +111,9 @@ class Verb:
 
     Parameters
     ----------
-    when : {"up", "down", "paused", "cut"}
-        While the node runs and is not paused, is down, is paused, or while some link is cut.
+    when : {"up", "down", "paused", "cut", "manual"}
+        While the node runs and is not paused, is down, is paused, while some link is cut, or while the node runs and
+        the cluster is in manual mode.
     act : callable
         Does it, given the cluster and the name of the node.
 
@@ -121,7 +125,7 @@ class Verb:
     'up'
     """
 
-    when: Literal["up", "down", "paused", "cut"]
+    when: Literal["up", "down", "paused", "cut", "manual"]
     act: Callable[[Any, str], object]
 
 
@@ -144,7 +148,7 @@ def plain_portrait(cluster: Cluster, node: str) -> Portrait:
     if not facts and (own := _own_portrait(cluster, node)) is not None:
         return own
     if not facts:
-        state, _ = cluster._world.state(node)
+        state, _ = cluster._world.state(node, {"state": True})
         facts = dict(state) if isinstance(state, Mapping) else {} if state is None else {"state": state}
     words = [key for key in ("role", "phase", "state") if isinstance(facts.get(key), str)]
     role = facts.pop(words[0]) if words else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -14,7 +15,7 @@ from .errors import ParameterError, ParameterTypeError, UnknownNode
 from .history import History
 from .membership import Membership, committed_index, vote_result
 from .network import Disk, Network
-from .portrait import Portrait
+from .portrait import LogPortrait, Portrait
 from .raft_client import Client, operation
 from .raft_options import (
     MUTANTS,
@@ -45,15 +46,37 @@ __all__ = [
     "vote_result",
 ]
 
+MEMBERSHIP = {"state": {"raft": {"server": {"config": True, "members": True, "applied": True}}}}
+"""The parts of a server's state that say who belongs to the cluster."""
+
 ADMINISTRATION = ("transfer", "forget_leader", "change_membership", "compact")
 
 
-class Entry(NamedTuple):
-    """An entry of a log; ``command`` is None for the no-op at the beginning of a term."""
-
+class _Fields(NamedTuple):
     index: int  # type: ignore[assignment]  # a log's index, rather than tuple.index
     term: int
     command: Any
+
+
+class Entry(_Fields):
+    """An entry of a log: ``index, term, command``.
+
+    ``command`` is None for the no-op at the beginning of a term, and a :class:`Membership` where who belongs to the
+    cluster changes.
+
+    Attributes
+    ----------
+    session : dict or None
+        The client's name for its command: ``client, lane, seq``. It is no part of the tuple.
+    """
+
+    session: dict[str, Any] | None
+
+    def __new__(cls, index: int, term: int, command: Any, session: dict[str, Any] | None = None) -> Self:
+        """An entry."""
+        entry = super().__new__(cls, index, term, command)
+        entry.session = session
+        return entry
 
 
 class Raft(Cluster):
@@ -326,7 +349,7 @@ class Raft(Cluster):
         disk = disk["raft"]
         first = disk["log"]["first"]
         log = [
-            Entry(first + i, entry["term"], _command(entry["command"]))
+            Entry(first + i, entry["term"], *_command(entry["command"]))
             for i, entry in enumerate(disk["log"]["entries"])
         ]
         durable = {"term": disk["term"], "voted_for": disk["voted_for"], "log": log, "log_first": first}
@@ -386,6 +409,9 @@ class Raft(Cluster):
         """
         return portrait(self, node)
 
+    def _portrait_since(self, node: str, known: LogPortrait) -> Portrait:
+        return portrait(self, node, known)
+
     def _sketch(self, node: str) -> Any:
         facts = self._world.status(node)
         alone = facts.get("role") == "follower"  # of others, votes and how far their peers are change besides
@@ -419,7 +445,7 @@ class Raft(Cluster):
         if node is None:
             latest = [(status["term"], name) for name, status in self._live()]
             node = self.leader or (max(latest)[1] if latest else self._servers[0])
-        live, _ = self._world.state(self._server(node))
+        live, _ = self._world.state(self._server(node), MEMBERSHIP)
         if live is None:
             if not self._live():
                 return Membership(self._server_config["voters"], (), self._server_config["learners"])
@@ -513,8 +539,8 @@ class Raft(Cluster):
         """
         return self.call(self._server(node), {"raft": {"propose": {"op": operation(command)}}})
 
-    def read(self, node: str, mode: str = "log", key: str | None = None) -> Op:
-        """Ask a server itself to read: a key, or without one the counter.
+    def read(self, node: str, mode: str = "log", key: str | None = None, *, query: Any = None) -> Op:
+        """Ask a server itself to read: a key, what another machine answers to, or without either the counter.
 
         Parameters
         ----------
@@ -526,8 +552,17 @@ class Raft(Cluster):
             "session" is as "local".
         key : str, optional
             Which key.
+        query : tuple, optional
+            Of another machine than a store, what to ask, as for :meth:`Client.query`: ``("holder", "a lock")``.
+
+        Raises
+        ------
+        ParameterError
+            If there is a key and a query, or the mode is unknown.
         """
-        op = "read" if key is None else {"get": {"key": key}}
+        if query is not None and key is not None:
+            raise ParameterError("query", query, "None where a key is read")
+        op = operation(query) if query is not None else "read" if key is None else {"get": {"key": key}}
         mode = units.choice(mode, "mode", READ_MODES)
         return self.call(self._server(node), {"raft": {"read": {"op": op, "mode": mode}}})
 
@@ -715,16 +750,20 @@ class Raft(Cluster):
         if not self.up(self._server(node)):
             raise ParameterError("node", node, "a server that is up")
         beat = units.seconds(self._server_config["heartbeat"])
-        clock, since = self._ticks.setdefault(node, (0.0, {}))
+        clock, due = self._ticks.setdefault(node, (0.0, {}))
         for _ in range(units.count(count, "count")):
-            waiting = {it["id"]: it["at"] - self.now for it in self.pending(kind="timer", dst=node)}
-            since = {id: since.get(id, clock) for id in waiting}
+            armed = {it["armed"]: it for it in self._timers(node)}
+            due = {it: due.get(it, clock + armed[it]["at"] - self.now) for it in armed}
             clock += beat
-            for id in sorted((id for id in waiting if since[id] + waiting[id] <= clock), key=waiting.__getitem__):
-                if any(it["id"] == id for it in self.pending(kind="timer", dst=node)):  # or an earlier one has ended it
-                    self.deliver(id)
-            self._ticks[node] = clock, since
+            for number in sorted((it for it in armed if due[it] <= clock + 1e-9), key=due.__getitem__):
+                if any(it["armed"] == number for it in self._timers(node)):  # or an earlier one has ended it
+                    self.deliver(armed[number]["id"])
+            self._ticks[node] = clock, due
         return self
+
+    def _timers(self, node: str) -> list[dict[str, Any]]:
+        """The timers that run at a server; ``armed`` is another number whenever one is set anew."""
+        return self.pending(kind="timer", dst=node)
 
     def set_timing(
         self,
@@ -733,7 +772,18 @@ class Raft(Cluster):
         election_timeout: Duration | tuple[Duration, Duration] | None = None,
         heartbeat: Duration | None = None,
     ) -> Self:
-        """Give one server other timeouts, until it restarts; a timer that runs already keeps its own."""
+        """Give one server other timeouts, until it restarts.
+
+        An election timer that runs is set anew, within the new range. A leader's next heartbeat comes when it would
+        have come anyway.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> raft = dl.Raft(["a", "b", "c"], seed=1).set_timing("b", election_timeout="100ms", heartbeat="20ms")
+        >>> raft.run_for("0.2s").leader
+        'b'
+        """
         live, _ = self._world.state(self._server(node))
         if live is None or (election_timeout is None and heartbeat is None):
             allowed = "a server that is up, and an election_timeout or a heartbeat"
@@ -743,7 +793,10 @@ class Raft(Cluster):
         timeout = (own["min"] / 1e9, own["max"] / 1e9) if election_timeout is None else election_timeout
         beat = config["heartbeat"] / 1e9 if heartbeat is None else heartbeat
         config["election_timeout"], config["heartbeat"] = timing(timeout, beat)
-        return self.edit(node, state=live)
+        self.edit(node, state=live)
+        if election_timeout is not None and self.pending(kind="timer", dst=node, label="election"):
+            self.arm(node, {"raft": "election"}, timeout)
+        return self
 
     def beat(self, node: str) -> Self:
         """A leader's heartbeat timer goes off."""
@@ -769,13 +822,13 @@ class Raft(Cluster):
         node : str
             Which server; it becomes a follower.
         term : int
-            Its current term.
+            Its current term; without it, the present one, or that of the last entry if that is later.
         voted_for, leader : str or None
             Whom it voted for in that term, and who leads it.
         log : sequence of int or Entry
             The terms of its entries, or the entries.
         commit : int
-            Its commit index. What it has applied is applied anew.
+            Its commit index. What is committed is applied anew.
         snapshot : LogSnapshot
             What stands for the beginning of its log: ``log`` then begins at the index after it.
 
@@ -805,7 +858,13 @@ class Raft(Cluster):
             raft["snapshot"] = snapshot.to_data(server["config"]["machine"])
             entries = raft["log"]["entries"] if log is not None else []
             raft["log"] = {"first": snapshot.index + 1, "before": snapshot.term, "entries": entries}
-        last = raft["log"]["first"] + len(raft["log"]["entries"]) - 1
+        entries = raft["log"]["entries"]
+        latest = entries[-1]["term"] if entries else raft["log"]["before"]
+        if term is None:
+            raft["term"] = max(raft["term"], latest)
+        elif latest > term:
+            raise ParameterError("term", term, f"at least {latest}, the term of the last entry")
+        last = raft["log"]["first"] + len(entries) - 1
         config = server["config"]
         stands = raft["snapshot"]
         applied = 0 if stands is None else stands["last_included_index"]
@@ -821,7 +880,14 @@ class Raft(Cluster):
         if stands is not None:
             fresh["replica"] = stands["replica"]
             members = [stands["members"]] * (stands["members"] is not None) + members
+        if upto > applied:
+            self.fire(node, {"raft": "silence"})  # on which it applies what is committed
+        led = isinstance(server["role"], dict)
         self._world.edit(node, {"raft": {"server": {**fresh, "applied": applied, "members": members}}}, disk)
+        if led:  # a leader waits for nobody, and a follower must
+            timeout = config["election_timeout"]
+            self.disarm(node, {"raft": "heartbeat"})
+            self.arm(node, {"raft": "election"}, (timeout["min"] / 1e9, timeout["max"] / 1e9))
         return self
 
     # -- experiments ----------------------------------------------------------------------------------
@@ -840,19 +906,19 @@ class Raft(Cluster):
         return timeline(self.timeline(), ax, **{**defaults, **options})
 
 
-def _command(command: Any) -> Any:
-    """What an entry tells the state machine; None for a no-op, a :class:`Membership` for a configuration."""
+def _command(command: Any) -> tuple[Any, dict[str, Any] | None]:
+    """What an entry tells the state machine (nothing: a no-op), and the client's name for it."""
     if command == "noop":
-        return None
+        return None, None
     if "register" in command:
-        return command
+        return command, command["register"]["session"]
     if "configure" in command:
-        return Membership(**command["configure"]["membership"])
-    return command["apply"]["op"]
+        return Membership(**command["configure"]["membership"]), None
+    return command["apply"]["op"], command["apply"]["session"]
 
 
 def _no_ticks() -> dict[str, tuple[float, dict[int, float]]]:
-    """For each server that was ticked how far its time has come, and at which time each of its timers began."""
+    """For each server that was ticked how far its time has come, and when by that each of its timers is due."""
     return {}
 
 
@@ -894,6 +960,12 @@ def _membership(server: Mapping[str, Any]) -> Membership:
 def _entry(value: Any, position: int) -> dict[str, Any]:
     """An entry as data, from a term or an :class:`Entry`."""
     if isinstance(value, Entry):
-        command = "noop" if value.command is None else {"apply": {"session": None, "op": operation(value.command)}}
+        command: Any = value.command
+        if command is None:
+            command = "noop"
+        elif isinstance(command, Membership):
+            command = {"configure": {"membership": asdict(command)}}
+        elif not (isinstance(command, Mapping) and "register" in command):
+            command = {"apply": {"session": value.session, "op": operation(command)}}
         return {"term": units.count(value.term, f"log[{position}].term"), "command": command}
     return {"term": units.count(value, f"log[{position}]"), "command": "noop"}

@@ -20,29 +20,41 @@ TONES: Mapping[str, Tone] = {
 }
 
 
-def portrait(raft: Raft, node: str) -> Portrait:
-    """A server with its term, votes and log; of a client what any node has."""
+_SERVER = {"role": {"leader": {"peers": {"id": True, "match_index": True, "next_index": True}}}} | dict.fromkeys(
+    ("leader", "commit", "applied", "votes"), True
+)
+_DISK = {"term": True, "voted_for": True, "log": {"first": True}, "snapshot": {"last_included_index": True}}
+PARTS: Mapping[str, Any] = {"state": {"raft": {"server": _SERVER}}, "disk": {"raft": _DISK}}
+"""What a portrait needs of a server beside its log: it costs the same however long that is."""
+
+
+def portrait(raft: Raft, node: str, known: LogPortrait | None = None) -> Portrait:
+    """A server with its term, votes and log, perhaps without what is known of that; of a client what any node has."""
     if node not in raft.nodes:
         return plain_portrait(raft, node)
-    live, disk = raft._world.state(node)
+    live, disk = raft._world.state(node, PARTS)
     disk = disk["raft"]
     server: Any = {"role": "down", "leader": None, "commit": 0, "applied": 0}
     if live is not None:
         server = live["raft"]["server"]
     role, first = server["role"], disk["log"]["first"]
     peers = role["leader"]["peers"] if isinstance(role, Mapping) else []
-    role = "leader" if peers else role
+    role = "leader" if isinstance(role, Mapping) else role
+    kept, entries = _entries(raft, node, first, known)
     log = LogPortrait(
-        entries=[(entry["term"], entry["command"]) for entry in disk["log"]["entries"]],
+        entries=entries,
         first=first,
         committed=max(server["commit"], first - 1),
         applied=max(server["applied"], first - 1),
         unit="term",
         words=words,
+        kept=kept,
     )
     facts = {"term": disk["term"], "voted for": disk["voted_for"], "leader": server["leader"], "last index": log.last}
     if live is not None:
         facts |= {"committed": log.committed, "applied": log.applied}
+    if peers:
+        facts["sends next"] = {peer["id"]: peer["next_index"] for peer in peers if peer["id"] != node}
     if disk["snapshot"] is not None:
         facts["snapshot up to"] = disk["snapshot"]["last_included_index"]
     return Portrait(
@@ -56,6 +68,25 @@ def portrait(raft: Raft, node: str) -> Portrait:
         log=log,
         reached={peer["id"]: peer["match_index"] for peer in peers if peer["id"] != node},
     )
+
+
+def _entries(raft: Raft, node: str, first: int, known: LogPortrait | None) -> tuple[int, list[tuple[int, Any]]]:
+    """How many entries of a log are as they are known, and those after them.
+
+    A log changes by dropping entries from some place on and adding others, and no entry comes again once it was
+    dropped: where an entry is as it is known, so is all before it. It is looked for from the end, in steps twice as
+    long each.
+    """
+    known = known if known is not None and known.first <= first else LogPortrait(first=first)
+    index, step = known.last + 1, 1
+    while True:
+        index, step = max(index - step, first), 2 * step
+        kept = index - first
+        parts = {"disk": {"raft": {"log": {"entries": slice(kept, None)}}}}
+        found = raft._world.state(node, parts)[1]["raft"]["log"]["entries"]
+        entries = [(entry["term"], entry["command"]) for entry in found]
+        if not kept or (entries and entries[0] == known.entries[index - known.first]):
+            return kept, entries
 
 
 def _votes(raft: Raft, node: str, server: Mapping[str, Any]) -> dict[str, bool | None]:
@@ -104,6 +135,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         **FAULT_VERBS,
         "campaign": Verb("up", lambda raft, node: raft.campaign(node)),
         "propose": Verb("up", _propose),
+        "tick": Verb("manual", lambda raft, node: raft.tick(node)),
     }
 )
 """What may be done to a server: what to any node, and what only Raft knows."""

@@ -10,6 +10,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::bridge::{Error, Parts};
 use super::context::{Context, Scene, live, scene};
 use super::errors::class::{HandlerError, ParameterTypeError, SerializationError};
 use super::fault;
@@ -88,9 +89,14 @@ impl PyNode {
 
     /// What its attributes hold.
     pub fn attributes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let attributes = self.object.bind(py).getattr(intern!(py, "__dict__"))?.cast_into::<PyDict>()?;
-        let copy = py.import(intern!(py, "copy"))?.call_method1(intern!(py, "deepcopy"), (attributes,))?;
-        Ok(copy.cast_into::<PyDict>()?)
+        let whole = self.attribute_parts(py, &Parts::Whole).map_err(|it| it.into_pyerr(py, ""))?;
+        Ok(whole.cast_into()?)
+    }
+
+    /// Parts of what its attributes hold.
+    pub fn attribute_parts<'py>(&self, py: Python<'py>, parts: &Parts) -> Result<Bound<'py, PyAny>, Error> {
+        let attributes = parts.pick(&self.object.bind(py).getattr(intern!(py, "__dict__"))?)?;
+        Ok(py.import(intern!(py, "copy"))?.call_method1(intern!(py, "deepcopy"), (attributes,))?)
     }
 
     /// The same node with other attributes.

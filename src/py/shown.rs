@@ -3,7 +3,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use super::actor::{Actor, Call, Disk, Msg, Reply, Timer};
-use super::bridge::{Names, to_python};
+use super::bridge::{Error, Names, Parts, parts_to_python, to_python};
 use crate::protocols::snapshot;
 use crate::sim::label;
 
@@ -59,18 +59,38 @@ pub fn reply<'py>(py: Python<'py>, names: &Names, reply: &Reply) -> PyResult<Obj
 
 /// A live state; None of a node that is down.
 pub fn state<'py>(py: Python<'py>, names: &Names, state: Option<&Actor>) -> PyResult<Object<'py>> {
-    match state.map(Actor::core) {
-        None | Some(Actor::Snapshot(_)) => Ok(py.None().into_bound(py)),
-        Some(Actor::Ours(state)) => to_python(py, Some(names), state),
-        Some(Actor::Theirs(state)) => Ok(state.attributes(py)?.into_any()),
-    }
+    state_parts(py, names, &Parts::Whole, state).map_err(|it| it.into_pyerr(py, ""))
 }
 
 /// What is on a disk.
 pub fn disk<'py>(py: Python<'py>, names: &Names, disk: &Disk) -> PyResult<Object<'py>> {
+    disk_parts(py, names, &Parts::Whole, disk).map_err(|it| it.into_pyerr(py, ""))
+}
+
+/// Parts of a live state.
+pub fn state_parts<'py>(
+    py: Python<'py>,
+    names: &Names,
+    parts: &Parts,
+    state: Option<&Actor>,
+) -> Result<Object<'py>, Error> {
+    match state.map(Actor::core) {
+        None | Some(Actor::Snapshot(_)) => Ok(py.None().into_bound(py)),
+        Some(Actor::Ours(state)) => parts_to_python(py, Some(names), parts, state),
+        Some(Actor::Theirs(state)) => state.attribute_parts(py, parts),
+    }
+}
+
+/// Parts of what is on a disk.
+pub fn disk_parts<'py>(
+    py: Python<'py>,
+    names: &Names,
+    parts: &Parts,
+    disk: &Disk,
+) -> Result<Object<'py>, Error> {
     match disk {
         Disk::Blank => Ok(py.None().into_bound(py)),
-        Disk::Ours(disk) => to_python(py, Some(names), disk),
-        Disk::Theirs(disk) => disk.0.decode(py),
+        Disk::Ours(disk) => parts_to_python(py, Some(names), parts, disk),
+        Disk::Theirs(disk) => parts.pick(&disk.0.decode(py)?),
     }
 }

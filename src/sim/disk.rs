@@ -63,6 +63,8 @@ pub(super) struct Disk<P: Protocol> {
     /// The sync under way covers writes up to here.
     syncing: Option<Ticket>,
     outbox: VecDeque<(Ticket, Held<P>)>,
+    /// How often it has lost power, and with it the sync under way.
+    boot: u32,
     rng: Rng,
     lies: Probability,
     factor: f64,
@@ -79,6 +81,7 @@ impl<P: Protocol> Disk<P> {
             synced: 0,
             syncing: None,
             outbox: VecDeque::new(),
+            boot: 0,
             rng,
             lies: Probability::default(),
             factor: 1.0,
@@ -160,7 +163,7 @@ impl<P: Protocol> Disk<P> {
         torn: bool,
     ) -> Vec<<P::Disk as Storage>::Write> {
         self.outbox.clear();
-        self.syncing = None;
+        self.interrupt();
         (self.acknowledged, self.synced) = (self.written, self.written);
         let mut undone = Vec::new();
         while let Some((_, inverse)) = self.undo.pop_back() {
@@ -191,7 +194,32 @@ impl<P: Protocol> Disk<P> {
     pub(super) fn forget(&mut self) {
         self.settle_all();
         self.outbox.clear();
+        self.interrupt();
+    }
+
+    /// A process dies: what waited for the disk waits in vain, while the disk goes on.
+    pub(super) fn drop_held(&mut self) {
+        self.outbox.clear();
+    }
+
+    /// Whether anything written may still be lost.
+    pub(super) fn is_writing(&self) -> bool {
+        !self.undo.is_empty()
+    }
+
+    fn interrupt(&mut self) {
         self.syncing = None;
+        self.boot += 1;
+    }
+
+    /// What a sync that begins now carries, to be known by.
+    pub(super) fn boot(&self) -> u32 {
+        self.boot
+    }
+
+    /// Whether the sync of a boot is the one under way.
+    pub(super) fn is_syncing(&self, boot: u32) -> bool {
+        self.boot == boot && self.syncing.is_some()
     }
 
     /// Why nobody can say what will become of its writes; `None`: it behaves.

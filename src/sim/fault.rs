@@ -10,10 +10,14 @@ use super::rng::Probability;
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fault {
     /// A node loses its memory, its timers, and every write that is not durable, with the messages that
-    /// waited for it. `torn`: of the first lost write a part may remain.
+    /// waited for it.
     Crash {
         /// Which node.
         node: NodeId,
+        /// Whether its machine loses power. Otherwise only the process dies: what it wrote is with the operating
+        /// system, which goes on writing; only a loss of power before that ends can still take it.
+        #[serde(default = "yes")]
+        lose_unsynced: bool,
         /// Whether the first lost write may remain in part.
         #[serde(default)]
         torn: bool,
@@ -194,7 +198,16 @@ impl Weather {
     }
 }
 
+fn yes() -> bool {
+    true
+}
+
 impl Fault {
+    /// A node's machine loses power, and nothing is broken by that.
+    pub fn crash(node: NodeId) -> Self {
+        Self::Crash { node, lose_unsynced: true, torn: false, corrupt: false }
+    }
+
     /// Every node it names.
     pub fn nodes(&self) -> Vec<NodeId> {
         match self {

@@ -145,6 +145,8 @@ pub enum Strike {
     Storm(Weather),
     /// The nodes fall apart into two groups; by zone: a zone and the others.
     Partition,
+    /// The process of a node dies; what it wrote is not lost.
+    ProcessCrash,
 }
 
 /// What kind of thing a strike hits.
@@ -402,7 +404,13 @@ impl Strike {
     fn at_node(&self, node: NodeId, rng: &mut Rng) -> Piece {
         let (aspect, fault, repair) = match *self {
             Self::Crash { torn } => {
-                (UP, Fault::Crash { node, torn: rng.happens(torn), corrupt: false }, Fault::Recover { node })
+                let torn = rng.happens(torn);
+                let fault = Fault::Crash { node, lose_unsynced: true, torn, corrupt: false };
+                (UP, fault, Fault::Recover { node })
+            }
+            Self::ProcessCrash => {
+                let fault = Fault::Crash { node, lose_unsynced: false, torn: false, corrupt: false };
+                (UP, fault, Fault::Recover { node })
             }
             Self::Wipe => (UP, Fault::Wipe { node }, Fault::Recover { node }),
             Self::Pause => (UP, Fault::Pause { node }, Fault::Resume { node }),
@@ -557,6 +565,7 @@ mod tests {
         vec![
             Strike::Crash { torn: p(0.5) },
             Strike::Wipe,
+            Strike::ProcessCrash,
             Strike::Pause,
             Strike::Slow { factor: 10.0, extra: 5 },
             Strike::Omit { send: p(0.5), receive: p(0.1) },

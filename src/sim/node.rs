@@ -104,6 +104,20 @@ impl<P: Protocol> Node<P> {
         self.state = Some(self.spawned.clone());
     }
 
+    /// Takes away all that a crash takes but what is on the disk. False: it was down.
+    pub(super) fn go_down(&mut self, now: Time) -> bool {
+        let machine = &mut self.machine;
+        machine.down = true;
+        if self.state.take().is_none() {
+            return false;
+        }
+        machine.timers = Timers::default();
+        machine.waiting.clear();
+        machine.paused = false;
+        machine.processor.free_at = now;
+        true
+    }
+
     /// Puts another value in the place of the live one and of the one it restarts from.
     pub(super) fn convert(&mut self, mut convert: impl FnMut(P, bool) -> P) {
         self.spawned = convert(self.spawned.clone(), false);

@@ -237,6 +237,8 @@ pub enum Effect<P: Protocol> {
     Wrote(<P::Disk as Storage>::Write),
     /// Something worth noting, with a number that belongs to it.
     Note(Label, u64),
+    /// How a protocol comes along, with a number that belongs to it.
+    Remark(&'static str, u64),
 }
 
 /// A question whose answer the protocol does not decide: the simulator draws it, an explorer branches on it.
@@ -256,6 +258,8 @@ pub trait Backend<P: Protocol> {
     fn choose(&mut self, choice: Choice) -> u32;
     /// Whether everything written so far is durable.
     fn durable(&self) -> bool;
+    /// How often the node has come up, as [`Cx::boots`] tells.
+    fn boots(&self) -> u32;
 }
 
 /// A handler's view of the world: all it may read, and all it may do.
@@ -283,6 +287,12 @@ impl<'a, P: Protocol> Cx<'a, P> {
     /// of what is explored, nothing may hang on it.
     pub fn clock_was_read(&self) -> bool {
         self.clock_read.get()
+    }
+
+    /// How often this node has come up, this time included, whatever became of its disk: for names that must not come
+    /// twice even when the disk was wiped. 0 where nobody counts: in an exploration, which wipes nothing.
+    pub fn boots(&self) -> u32 {
+        self.backend.boots()
     }
 
     /// Sends `msg`; it leaves only when everything written before is durable. To itself: no network is used.
@@ -337,6 +347,10 @@ impl<'a, P: Protocol> Cx<'a, P> {
     /// Marks a situation worth seeing in traces and counting over runs; `number` belongs to it (a term, …).
     pub fn note(&mut self, label: impl Into<Label>, number: u64) {
         self.backend.emit(Effect::Note(label.into(), number));
+    }
+    /// Tells full traces how the protocol comes along, where that happens too often to be noted: a commit, …
+    pub fn remark(&mut self, label: &'static str, number: u64) {
+        self.backend.emit(Effect::Remark(label, number));
     }
 
     /// Runs `body` as a part of this protocol: how a protocol is built of others, and one world mixes them.
@@ -393,6 +407,7 @@ impl<P: Protocol, Q: Protocol> Part<P, Q> {
             Effect::Disarm(timer) => Effect::Disarm((self.timer)(timer)),
             Effect::Wrote(inverse) => Effect::Wrote((self.write)(inverse)),
             Effect::Note(label, number) => Effect::Note(label, number),
+            Effect::Remark(label, number) => Effect::Remark(label, number),
         }
     }
 }
@@ -413,6 +428,9 @@ impl<P: Protocol, Q: Protocol, W: FnMut(Effect<Q>) -> Option<Effect<P>>> Backend
     }
     fn durable(&self) -> bool {
         self.outer.durable()
+    }
+    fn boots(&self) -> u32 {
+        self.outer.boots()
     }
 }
 

@@ -119,11 +119,12 @@ impl<T: Ord + Clone> Timers<T> {
         self.slots.iter().filter(|it| it.due.is_some()).map(|it| (&it.name, it.span, it.number))
     }
 
-    /// When the timer is due that the queue's entry with this number stands for; `None`: it stands for none.
-    pub fn due(&self, name: &T, entry: u64) -> Option<Time> {
+    /// When the timer is due that the queue's entry with this number stands for, and the number given when it was
+    /// armed; `None`: it stands for none.
+    pub fn due(&self, name: &T, entry: u64) -> Option<(Time, u64)> {
         let slot = &self.slots[self.find(name).ok()?];
         let stands = slot.due.is_some() && slot.queued.is_some_and(|(_, number)| number == entry);
-        stands.then_some(slot.at)
+        stands.then_some((slot.at, slot.number))
     }
 
     /// The queue's entry with this number is gone without having come up.

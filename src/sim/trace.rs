@@ -53,11 +53,13 @@ pub enum RowKind {
     Resume,
     /// Another fault; the label says which.
     Fault,
+    /// A protocol tells how it comes along; `id` is a number that belongs to it.
+    Remark,
 }
 
 impl RowKind {
     /// The names of all kinds, by code.
-    pub const NAMES: [&'static str; 15] = [
+    pub const NAMES: [&'static str; 16] = [
         "start",
         "send",
         "deliver",
@@ -73,6 +75,7 @@ impl RowKind {
         "pause",
         "resume",
         "fault",
+        "remark",
     ];
 }
 

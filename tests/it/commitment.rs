@@ -78,7 +78,7 @@ impl Stage {
             }
             "crash" => {
                 let node = self.node(words.plain[1]);
-                self.world().apply(&Fault::Crash { node, torn: false, corrupt: false })
+                self.world().apply(&Fault::crash(node))
             }
             "recover" => {
                 let node = self.node(words.plain[1]);

@@ -125,7 +125,7 @@ fn restarted(config: &Config) -> (World<Node>, OpId, Result<(), Error>) {
     assert!(is_answered(&world, inside));
     world.call(NodeId(0), Call::Acquire).unwrap();
     world.run_until(100 * MS).unwrap();
-    world.apply(&Fault::Crash { node: NodeId(1), torn: false, corrupt: false }).unwrap();
+    world.apply(&Fault::crash(NodeId(1))).unwrap();
     world.run_until(150 * MS).unwrap();
     world.apply(&Fault::Recover { node: NodeId(1) }).unwrap();
     let again = world.call(NodeId(1), Call::Acquire).unwrap();
@@ -155,7 +155,7 @@ fn who_was_down_takes_part_no_more_for_it_has_forgotten_whom_it_let_pass() {
 fn while_one_is_down_nobody_enters() {
     for algorithm in BOTH {
         let mut world = world(3, true, 1, &with(algorithm, None));
-        world.apply(&Fault::Crash { node: NodeId(1), torn: false, corrupt: false }).unwrap();
+        world.apply(&Fault::crash(NodeId(1))).unwrap();
         let blocked = world.call(NodeId(2), Call::Acquire).unwrap();
         world.run_until(1_000 * MS).unwrap();
         assert!(!is_answered(&world, blocked));

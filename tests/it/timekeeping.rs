@@ -103,12 +103,12 @@ fn strata_form_a_tree_and_who_loses_its_upstream_takes_another() {
         world.node(node).state().unwrap().system.map(|it| it.upstream)
     };
     let first = followed(&world, nodes[6]).unwrap();
-    world.apply(&Fault::Crash { node: first, torn: false, corrupt: false }).unwrap();
+    world.apply(&Fault::crash(first)).unwrap();
     world.run_until(300 * SECOND).unwrap();
     let second = followed(&world, nodes[6]).unwrap();
     assert!(second != first && nodes[4..6].contains(&second), "{second:?} after {first:?}");
     assert_eq!(stratum(&world, nodes[6]), 3);
-    world.apply(&Fault::Crash { node: second, torn: false, corrupt: false }).unwrap();
+    world.apply(&Fault::crash(second)).unwrap();
     world.run_until(600 * SECOND).unwrap();
     assert_eq!((stratum(&world, nodes[6]), followed(&world, nodes[6])), (16, None));
     world.apply(&Fault::Recover { node: first }).unwrap();
@@ -124,7 +124,7 @@ fn who_has_the_time_from_each_other_only_soon_has_it_no_more() {
     let b = spawn(&mut world, "b", below(&[a]));
     world.run_until(60 * SECOND).unwrap();
     assert_eq!((stratum(&world, a), stratum(&world, b)), (1, 2));
-    world.apply(&Fault::Crash { node: gps, torn: false, corrupt: false }).unwrap();
+    world.apply(&Fault::crash(gps)).unwrap();
     world.run_until(800 * SECOND).unwrap();
     assert_eq!(
         (stratum(&world, a), stratum(&world, b)),
@@ -203,7 +203,7 @@ fn storm(seed: u64, alter: impl Fn(&mut ntp::Config)) -> Result<(usize, usize), 
         world.apply(&Fault::ClockWander { node: *node, every, step_ppb, most_ppb }).unwrap();
         let node = nodes[dice.below(nodes.len() as u64) as usize];
         let at = dice.below(200) * SECOND;
-        world.schedule(at, Fault::Crash { node, torn: false, corrupt: false }).unwrap();
+        world.schedule(at, Fault::crash(node)).unwrap();
         world.schedule(at + dice.below(100) * SECOND, Fault::Recover { node }).unwrap();
     }
     world.watch(Invariants::All)?;

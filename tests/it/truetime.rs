@@ -138,7 +138,7 @@ fn a_clock_fault_is_caught_by_the_experimenter_at_once_and_by_the_daemon_at_the_
     assert!(matches!(ask(&mut world, node, Call::Now), Some(Reply::Refused { .. })));
     // Repaired and started again it knows the time.
     world.apply(&Fault::ClockDrift { node, ppb: 0 }).unwrap();
-    world.apply(&Fault::Crash { node, torn: false, corrupt: false }).unwrap();
+    world.apply(&Fault::crash(node)).unwrap();
     world.apply(&Fault::Recover { node }).unwrap();
     world.watch(Invariants::All).unwrap();
     world.run_until(130 * SECOND).unwrap();

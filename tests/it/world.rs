@@ -130,12 +130,63 @@ fn a_crash_loses_the_unsynced_write_and_the_message_that_waited() {
     world.call(a, Call::StoreThenTell(b, 9)).unwrap();
     world.run_until(8 * MS).unwrap();
     assert_eq!((world.node(a).disk().0, world.node(a).is_durable()), (9, false));
-    world.apply(&Fault::Crash { node: a, torn: false, corrupt: false }).unwrap();
+    world.apply(&Fault::crash(a)).unwrap();
     assert_eq!((world.node(a).disk().0, world.node(a).is_up()), (7, false));
     world.apply(&Fault::Recover { node: a }).unwrap();
     world.run_until(100 * MS).unwrap();
     assert_eq!(heard(&world, b), [0u32; 0]);
     assert_eq!((world.metrics().notes["up"], world.node(a).incarnation()), (4, 2));
+}
+
+/// Only the process dies: what it wrote is with the operating system, what it had yet to say is not.
+#[test]
+fn a_process_that_dies_leaves_its_writes_and_not_its_messages() {
+    let dies = Fault::Crash { node: NodeId(0), lose_unsynced: false, torn: false, corrupt: false };
+    let (mut world, [a, b, _]) = world(slow_disk());
+    world.call(a, Call::StoreThenTell(b, 8)).unwrap();
+    world.run_until(2 * MS).unwrap();
+    world.call(a, Call::StoreThenTell(b, 9)).unwrap();
+    world.run_until(3 * MS).unwrap();
+    world.apply(&dies).unwrap();
+    assert_eq!((world.node(a).disk().0, world.node(a).is_up()), (9, false));
+
+    // The sync under way ends, and another covers the second write, though nobody is there to ask for it.
+    for (until, left) in [(4 * MS, 0), (7 * MS, 8), (11 * MS, 9)] {
+        let mut world = world.clone();
+        world.run_until(until).unwrap();
+        world.apply(&Fault::crash(a)).unwrap();
+        assert_eq!(world.node(a).disk().0, left, "power fails at {until} ns");
+        world.run_until(100 * MS).unwrap();
+        assert_eq!((world.node(a).disk().0, heard(&world, b)), (left, &[][..]));
+    }
+
+    // A process that comes up meanwhile has its writes, and waits for them with what it says.
+    world.apply(&Fault::Recover { node: a }).unwrap();
+    world.call(a, Call::StoreThenTell(b, 10)).unwrap();
+    world.run_until(9 * MS).unwrap();
+    assert_eq!((world.node(a).disk().0, heard(&world, b)), (10, &[][..]));
+    world.run_until(100 * MS).unwrap();
+    assert_eq!((heard(&world, b), world.node(a).is_durable()), (&[10][..], true));
+
+    let torn = Fault::Crash { node: a, lose_unsynced: false, torn: true, corrupt: false };
+    let error = world.apply(&torn).unwrap_err().to_string();
+    assert!(error.starts_with("torn is true"), "{error}");
+}
+
+/// What was never synced survives the process, and not the machine.
+#[test]
+fn without_fsync_a_process_that_dies_loses_nothing() {
+    let config =
+        Config { disk: DiskModel { sync: Distribution::Constant(50 * MS), fsync: false }, ..steady(MS) };
+    let (mut world, [a, ..]) = world(config);
+    world.call(a, Call::Store(7)).unwrap();
+    world.run_until(MS).unwrap();
+    let dies = Fault::Crash { node: a, lose_unsynced: false, torn: false, corrupt: false };
+    world.apply(&dies).unwrap();
+    world.apply(&Fault::Recover { node: a }).unwrap();
+    assert_eq!(world.node(a).disk().0, 7);
+    world.apply(&Fault::crash(a)).unwrap();
+    assert_eq!(world.node(a).disk().0, 0);
 }
 
 #[test]
@@ -162,7 +213,7 @@ fn a_lying_disk_loses_what_it_called_durable() {
     let op = world.call(a, Call::Store(7)).unwrap();
     world.run_until(10 * MS).unwrap();
     assert_eq!(world.op(op).unwrap().outcome(), Outcome::Ok);
-    world.apply(&Fault::Crash { node: a, torn: false, corrupt: false }).unwrap();
+    world.apply(&Fault::crash(a)).unwrap();
     assert_eq!(world.node(a).disk().0, 0);
 }
 
@@ -184,7 +235,7 @@ fn an_honest_sync_after_a_lie_makes_both_writes_durable() {
     world.apply(&Fault::DiskLie { node: a, probability: Probability::NEVER }).unwrap();
     world.call(a, Call::Store(8)).unwrap();
     world.run_until(20 * MS).unwrap();
-    world.apply(&Fault::Crash { node: a, torn: false, corrupt: false }).unwrap();
+    world.apply(&Fault::crash(a)).unwrap();
     assert_eq!(world.node(a).disk().0, 8);
 }
 
@@ -199,7 +250,7 @@ fn without_fsync_nothing_waits_and_a_crash_soon_after_loses() {
     let mut later = world.clone();
     later.run_until(60 * MS).unwrap();
     for (mut world, left) in [(world, 0), (later, 7)] {
-        world.apply(&Fault::Crash { node: a, torn: false, corrupt: false }).unwrap();
+        world.apply(&Fault::crash(a)).unwrap();
         assert_eq!(world.node(a).disk().0, left);
     }
 }
@@ -446,10 +497,7 @@ fn by_hand_things_happen_in_any_order() {
 fn wrong_faults_are_refused_and_change_nothing() {
     let (mut world, [a, b, _]) = world(steady(MS));
     let refused = |world: &mut World<Probe>, fault: Fault| world.apply(&fault).unwrap_err().to_string();
-    assert_eq!(
-        refused(&mut world, Fault::Crash { node: NodeId(9), torn: false, corrupt: false }),
-        "no node 9: there are 3 nodes"
-    );
+    assert_eq!(refused(&mut world, Fault::crash(NodeId(9))), "no node 9: there are 3 nodes");
     assert!(
         refused(&mut world, Fault::Partition { groups: vec![vec![a], vec![b, a]] })
             .contains("a is named twice")
@@ -482,7 +530,9 @@ fn lively(seed: u64) -> World<Probe> {
         world.call(node, Call::Say(NodeId((node.0 + 1) % 3), 1_200)).unwrap();
         world.call(node, Call::StoreThenTell(NodeId((node.0 + 2) % 3), 1_100)).unwrap();
     }
-    world.schedule(20 * MS, Fault::Crash { node: a, torn: true, corrupt: false }).unwrap();
+    world
+        .schedule(20 * MS, Fault::Crash { node: a, lose_unsynced: true, torn: true, corrupt: false })
+        .unwrap();
     world.schedule(25 * MS, Fault::Partition { groups: vec![vec![b], vec![c]] }).unwrap();
     world.schedule(40 * MS, Fault::Heal).unwrap();
     world.schedule(50 * MS, Fault::Recover { node: a }).unwrap();
@@ -558,10 +608,7 @@ fn the_trace_tells_who_caused_what() {
 #[test]
 fn trials_are_forks_and_do_not_depend_on_the_number_of_cores() {
     let (world, [a, b, _]) = world(Config::default());
-    let faults = vec![
-        (10 * MS, Fault::Crash { node: b, torn: false, corrupt: false }),
-        (12 * MS, Fault::Recover { node: b }),
-    ];
+    let faults = vec![(10 * MS, Fault::crash(b)), (12 * MS, Fault::Recover { node: b })];
     let plan = Plan { faults, messages: vec![(a, b, 1_900)], until_note: "up".into(), deadline: 100 * MS };
     let seeds: Vec<u64> = (0..500).collect();
     let rows = trials(&world, &seeds, &plan).unwrap();

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Self
@@ -17,7 +17,9 @@ from ..cluster import Cluster
 from ..errors import ParameterError, ParameterTypeError
 from ..plot._arrows import colours_of
 from ..plot._style import MissingExtra
-from ..portrait import FAULT_VERBS, Verb
+from ..portrait import FAULT_VERBS
+from ._actions import MESSAGE_VERBS, asked_action
+from ._manual import BEAT, KINDS, Action, ManualRecording, Script, steps_of
 from ._picture import Picture, height_of, text_of
 from ._recording import Recording, Tables
 
@@ -27,13 +29,12 @@ EVENT_LIMIT = 200_000
 CHUNK = 2_000
 """How many events are recorded more when a player runs past the end."""
 
-Action = Callable[[Any], object]
-
 
 def player(
     cluster: Cluster,
     until: units.Duration | None = None,
     *,
+    script: Script = (),
     events: int = 3_000,
     branches: Mapping[str, Action | tuple[units.Duration, Action]] | None = None,
     title: str = "",
@@ -43,8 +44,12 @@ def player(
 
     The cluster is forked and does not move. Its nodes stand in a ring with their roles, timers and logs; messages move
     between them. In a notebook with a running kernel, a click on a node offers to crash it, cut it off and so on, and a
-    click on another one while Shift is held cuts the link between them: what follows becomes a branch beside what was.
-    :meth:`Player.to_html` writes a page that opens without a server or a network, with everything that is recorded.
+    click on another one while Shift is held cuts the link between them; a click on a message offers to deliver, drop or
+    double it. What follows becomes a branch beside what was. :meth:`Player.to_html` writes a page that opens without a
+    server or a network, with everything that is recorded.
+
+    A cluster in manual mode is played step by step: what its ``script`` does, and then what is clicked, which goes on
+    where the script ends. Messages wait on their way until somebody delivers them.
 
     The keys are space, arrows (left and right: events, with Shift ten at a time; up and down: branches), Home, End, n
     and p for the next and previous thing worth seeing, + and - for speed, 1 to 9 for nodes.
@@ -54,12 +59,16 @@ def player(
     cluster : Cluster
         What to play, from where it is now.
     until : duration, optional
-        Up to when to record; otherwise as far as ``events`` go.
+        Up to when to record; otherwise as far as ``events`` go. None for a cluster in manual mode.
+    script : callable, or sequence of callables and (words, callable)
+        What is done to a cluster in manual mode: ``lambda c: c.campaign("n0").settle()``. Every event of it is a step
+        to be seen, and the words stand above it.
     events : int
         How many events are recorded at first, at most; a recording that ends before ``until`` says so.
     branches : mapping of str to callable, or to (duration, callable)
         What else might have happened: ``{"no leader": ("0.5s", lambda c: c.crash(c.leader))}`` is a branch on which the
-        leader crashes then. Without a time, it happens where the recording begins.
+        leader crashes then. Without a time, it happens where the recording begins. Of a cluster in manual mode, instead
+        of a time the number of a step, or the words of a part of the script that is over; and what is done is a script.
     title : str
         Above the picture.
     height : int
@@ -75,14 +84,11 @@ def player(
         If ``until`` or the time of a branch is not within the recording, or ``events`` is above 200,000.
     ParameterTypeError
         If an argument is of another type.
-    ManualModeError
-        If the cluster moves only by hand.
 
     Notes
     -----
-    After an event, nodes that took part in it are looked at: recording takes 0.1 to 0.5 ms an event, more where logs
-    are longer than some hundreds of entries. A page takes 90 kB and about 40 bytes an event. Every 256 events a fork is
-    kept.
+    After an event, nodes that took part in it are looked at: recording takes 0.1 to 0.5 ms an event, however long logs
+    are, once they were read. A page takes 90 kB and about 40 bytes an event. Every 256 events a fork is kept.
 
     Examples
     --------
@@ -93,12 +99,24 @@ def player(
     (['as it was', 'no leader'], 0.0)
     >>> show.cluster("0.4s").has_leader(), show.cluster("0.4s", "no leader").has_leader()
     (True, False)
+
+    By hand:
+
+    >>> raft = dl.Raft(3, manual=True)
+    >>> election = [("n0 runs", lambda c: c.campaign("n0")), ("it wins", lambda c: c.settle())]
+    >>> show = dl.player(raft, script=election, branches={"not heard": ("n0 runs", lambda c: c.drop())})
+    >>> show.cluster("it wins").leader, show.cluster(3, "not heard").leader
+    ('n0', None)
     """
     if not isinstance(cluster, Cluster):
         raise ParameterTypeError("cluster", cluster, "a cluster")
     if units.count(events, "events") > EVENT_LIMIT:
         raise ParameterError("events", events, f"at most {EVENT_LIMIT:,}")
     end_ns = None
+    if cluster.manual and until is not None:
+        raise ParameterError("until", until, "None for a cluster in manual mode, which goes by its script")
+    if not cluster.manual and steps_of(script):
+        raise ParameterError("script", script, "a cluster in manual mode to go with it")
     if until is not None:
         end_ns = nanoseconds(until, "until")
         if end_ns <= cluster._world.now:
@@ -106,6 +124,8 @@ def player(
     if branches is not None and not isinstance(branches, Mapping):
         raise ParameterTypeError("branches", branches, "a mapping of names to callables, or to (time, callable)")
     found = Player(cluster, end_ns, int(events), text_of("title", title), height_of(height))
+    if cluster.manual:
+        found.perform(script)
     for name, wanted in (branches or {}).items():
         at, act = wanted if isinstance(wanted, tuple) and len(wanted) == 2 else (None, wanted)
         found.branch(name, act, at)
@@ -168,9 +188,15 @@ class Player(Picture):
         self.height = height
         self._title = title
         self._tables = Tables()
-        recording = Recording(cluster.fork(), self._tables, _sent_ns(cluster))
+        self._by_hand = cluster.manual
+        recording: Recording
+        if self._by_hand:
+            recording = ManualRecording(cluster.fork(), self._tables, 0, events)
+        else:
+            recording = Recording(cluster.fork(), self._tables, _sent_ns(cluster))
         recording.begin(False)
-        recording.run(end_ns, events)
+        if not self._by_hand:
+            recording.run(end_ns, events)
         self._branches = [Branch("as it was", -1, 0, recording, events, end_ns)]
 
     # -- branches -------------------------------------------------------------------------------------
@@ -180,7 +206,7 @@ class Player(Picture):
         """The names of the branches; the first is the run as it was."""
         return [it.name for it in self._branches]
 
-    def branch(self, name: str, act: Action, at: units.Duration | None = None, of: str | None = None) -> Self:
+    def branch(self, name: str, act: Script, at: units.Duration | None = None, of: str | None = None) -> Self:
         """Record what would have followed if something had been done at a time.
 
         Parameters
@@ -188,9 +214,10 @@ class Player(Picture):
         name : str
             Of the branch.
         act : callable
-            What is done, to a fork: ``lambda cluster: cluster.crash("n0")``.
+            What is done, to a fork: ``lambda cluster: cluster.crash("n0")``. In manual mode a script.
         at : duration, optional
-            When; otherwise where the recording begins.
+            When; otherwise where the recording begins. In manual mode the number of a step, or the words of a part of
+            the script that is over.
         of : str, optional
             On which branch; the first otherwise.
 
@@ -210,7 +237,7 @@ class Player(Picture):
             raise ParameterTypeError("branches", name, "the name of a branch")
         if name in self.branches:
             raise ParameterError("branches", name, "a name that no branch has")
-        if not callable(act):
+        if not (callable(act) or self._by_hand):
             raise ParameterTypeError(f"branches[{name!r}]", act, "a callable, or (time, callable)")
         index = self._index(of)
         time_ns = self._start_ns if at is None else self._within(at, index)
@@ -224,7 +251,8 @@ class Player(Picture):
         Parameters
         ----------
         at : duration
-            A time that is recorded.
+            A time that is recorded. In manual mode the number of a step, or the words of a part of the script that is
+            over.
         branch : str, optional
             On which branch; the first otherwise.
 
@@ -238,13 +266,42 @@ class Player(Picture):
         time_ns = self._within(at, index)
         return self._moment(index, self._position(index, time_ns), time_ns)[0]
 
+    def perform(self, script: Script, branch: str | None = None) -> Self:
+        """Do more to a cluster in manual mode, where a branch ends, of the first otherwise.
+
+        Parameters
+        ----------
+        script : callable, or sequence of callables and (words, callable)
+            As for :func:`player`.
+        branch : str, optional
+            On which branch.
+
+        Raises
+        ------
+        ParameterError
+            If the cluster moves by itself.
+
+        Examples
+        --------
+        >>> import distlab as dl
+        >>> show = dl.player(dl.Raft(3, manual=True)).perform(lambda c: c.campaign("n1"))
+        >>> show.perform([("it wins", lambda c: c.settle())]).cluster("it wins").leader
+        'n1'
+        """
+        found = self._branches[self._index(branch)]
+        if not isinstance(found.recording, ManualRecording):
+            raise ParameterError("script", script, "a cluster in manual mode to go with it")
+        found.recording.perform(script)
+        self._publish()
+        return self
+
     def extend(self, duration: units.Duration, branch: str | None = None) -> Self:
         """Record more of a branch, of the first otherwise.
 
         Raises
         ------
         ParameterError
-            If it holds 200,000 events already.
+            If it holds 200,000 events already, or the cluster is in manual mode: see :meth:`perform`.
 
         Examples
         --------
@@ -253,6 +310,8 @@ class Player(Picture):
         True
         """
         found = self._branches[self._index(branch)]
+        if self._by_hand:
+            raise ParameterError("duration", duration, "a cluster that moves by itself")
         self._run_on(found, units.positive(duration, "duration"), EVENT_LIMIT)
         self._publish()
         return self
@@ -269,12 +328,37 @@ class Player(Picture):
         return self.branches.index(name)
 
     def _within(self, at: units.Duration, index: int) -> int:
+        if self._by_hand:
+            return self._step(at, index) * BEAT
         time_ns = nanoseconds(at, "at")
         end_ns = self._branches[index].recording.end_ns
         if not self._start_ns <= time_ns <= end_ns:
             bounds = f"from {units.seconds(self._start_ns):g} s to {units.seconds(end_ns):g} s"
             raise ParameterError("at", at, f"a time that is recorded, {bounds}")
         return time_ns
+
+    def _step(self, at: Any, index: int) -> int:
+        """The position of a branch's course that a number, or the words of a part of its script, stand for."""
+        branch = self._branches[index]
+        if isinstance(at, str):
+            known: dict[str, int] = {}
+            last, most = index, self._last(index)
+            while last >= 0:
+                found = self._branches[last]
+                ends = ((words, found.at + place) for words, place in found.recording.captions)
+                known = {words: place for words, place in ends if place <= most} | known
+                last, most = found.parent, min(most, found.at)
+            if at not in known:
+                raise ParameterError("at", at, f"the words of a part of the script: {', '.join(map(repr, known))}")
+            return known[at]
+        step = units.count(int(at) if isinstance(at, np.integer) else at, "at", least=0)
+        if step > self._last(index):
+            raise ParameterError("at", at, f"a step from 0 to {self._last(index)} of {branch.name!r}")
+        return step
+
+    def _last(self, index: int) -> int:
+        """The last position of a branch's course."""
+        return self._branches[index].at + self._branches[index].recording.position
 
     def _position(self, index: int, time_ns: int) -> int:
         """The last position of a branch's course that was reached by a time."""
@@ -295,13 +379,20 @@ class Player(Picture):
             return self._owner(branch.parent, min(position, branch.at), time_ns)
         return index
 
-    def _fork(self, name: str, act: Action, index: int, position: int, time_ns: int) -> None:
+    def _fork(self, name: str, act: Script, index: int, position: int, time_ns: int) -> None:
         cluster, sent_ns = self._moment(index, position, time_ns)
+        root = self._branches[0]
+        if self._by_hand:
+            steps = ManualRecording(cluster, self._tables, position, root.most)
+            steps.begin(False)
+            steps.perform(act)
+            self._branches.append(Branch(name, self._owner(index, position, time_ns), position, steps, root.most, None))
+            return
         recording = Recording(cluster, self._tables, sent_ns)
+        assert callable(act)
         with cluster._explained():
             act(cluster)
         recording.begin(True)
-        root = self._branches[0]
         span = root.recording.end_ns - self._start_ns
         until_ns = max(root.recording.end_ns, recording.start_ns + span // 4)
         recording.run(until_ns, root.most)
@@ -329,7 +420,9 @@ class Player(Picture):
         return {
             "version": 1,
             "title": self._title,
-            "kinds": list(self._branches[0].recording.cluster._world.trace()["kinds"]),
+            "byHand": self._by_hand,
+            "kinds": [*self._branches[0].recording.cluster._world.trace()["kinds"], *KINDS],
+            "messageVerbs": list(MESSAGE_VERBS),
             "verbs": [{"name": name, "when": it.when, "own": name not in FAULT_VERBS} for name, it in verbs.items()],
             "colours": self._colours(),
             "branches": [it.encode() for it in self._branches],
@@ -372,21 +465,16 @@ class Player(Picture):
         self._widget.answer = {"id": asked.get("id"), "branch": index, "problem": problem}
 
     def _act(self, asked: Mapping[str, Any], index: int) -> int:
-        verb, node = str(asked["verb"]), str(asked["node"])
-        known = type(self._branches[0].recording.cluster)._verbs
-        other = asked.get("other")
-        if other is not None:
-            known = {**known, "link": Verb("up", lambda cluster, it: _switch_link(cluster, it, str(other)))}
-        if verb not in known:
-            raise ParameterError("verb", verb, f"one of {', '.join(known)}")
-        act = known[verb].act
-        name = f"{verb} {node}" if known[verb].when != "cut" else verb
-        if verb == "link":
-            name = f"link {node} - {other}"
-        time_ns = round(float(asked["time"]) * units.SECOND)
+        """Do what is asked: by hand where a branch ends, and otherwise on a branch of its own."""
+        recordings = [it.recording for it in self._branches]
+        name, act = asked_action(asked, recordings)
+        position, recording = int(asked["position"]), recordings[index]
+        if isinstance(recording, ManualRecording) and position == self._last(index):
+            recording.perform(act)
+            return index
+        time_ns = position * BEAT if self._by_hand else round(float(asked["time"]) * units.SECOND)
         number = 1 + sum(it == name or it.startswith(f"{name} (") for it in self.branches)
-        name = name if number == 1 else f"{name} ({number})"
-        self._fork(name, lambda cluster: act(cluster, node), index, int(asked["position"]), time_ns)
+        self._fork(name if number == 1 else f"{name} ({number})", act, index, position, time_ns)
         return len(self._branches) - 1
 
     # -- as a still picture ---------------------------------------------------------------------------
@@ -436,14 +524,6 @@ class Player(Picture):
         notice = f", {self._branches[0].notice}" if self._branches[0].notice else ""
         branches = f"{count} branch{'es' if count != 1 else ''}"
         return f"<Player of {events:,} events and {messages:,} messages, {branches}{notice}>"
-
-
-def _switch_link(cluster: Cluster, a: str, b: str) -> None:
-    """Cut the link between two nodes, or mend it if it is cut."""
-    if {(a, b), (b, a)} & set(cluster.cuts):
-        cluster.mend(a, b)
-    else:
-        cluster.cut(a, b)
 
 
 def _sent_ns(cluster: Cluster) -> dict[int, int]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from ..errors import InvariantViolation
 from ..plot._columns import NOBODY
 from ..portrait import LogPortrait, Portrait
 from . import _encode
+from ._watched import Watched
 
 if TYPE_CHECKING:
     from ..cluster import Cluster
@@ -143,13 +144,18 @@ class Recording(Runner):
         Where words go.
     sent_ns : mapping of int to int
         When messages that are under way were sent, by id, as far as it is known.
+    start_ns : int, optional
+        When it begins; at the cluster's own time otherwise.
     """
 
-    def __init__(self, cluster: Cluster, tables: Tables, sent_ns: Mapping[int, int]) -> None:
+    def __init__(
+        self, cluster: Cluster, tables: Tables, sent_ns: Mapping[int, int], start_ns: int | None = None
+    ) -> None:
         super().__init__(cluster)
         self.tables = tables
-        self.start_ns = self._world.now
+        self.start_ns = self._world.now if start_ns is None else start_ns
         self.times_ns: list[int] = []
+        self.captions: list[tuple[str, int]] = []  # parts of a script, and the last position of each
         self.checkpoints: list[tuple[int, Cluster]] = []
         self._rows: list[tuple[int, int, int, int, int]] = []  # position, kind, node, label, number
         self._messages: list[Message] = []
@@ -163,7 +169,20 @@ class Recording(Runner):
         self._known_logs: dict[int, LogPortrait] = {}
         self._sketches: dict[int, Any] = {}
         self._numbers: dict[str, int] = {}
+        self._edited: set[str] = set()
+        cluster._world = cast("Any", Watched(self._world, self._done))
         self._read_all(sent_ns)
+
+    def _done(self, what: str, arguments: Sequence[Any]) -> None:
+        """Somebody has done something to the world from outside, such as planned code."""
+        if what == "edit":
+            node = arguments[0]
+            self._edited.add(node if isinstance(node, str) else self._world.names[node])
+
+    @property
+    def now_ns(self) -> int:
+        """When the latest position was reached."""
+        return self._world.now
 
     @property
     def end_ns(self) -> int:
@@ -175,6 +194,11 @@ class Recording(Runner):
         if done:
             self._look(force=True)
         self.checkpoints.append((self.position, self.cluster.fork()))
+
+    def keep(self) -> None:
+        """Keep a fork now and then."""
+        if self.position % CHECKPOINT == 0:
+            self.checkpoints.append((self.position, self.cluster.fork()))
 
     def time_ns(self, position: int) -> int:
         """When a position was reached."""
@@ -194,7 +218,7 @@ class Recording(Runner):
         later = position == self.position or time_ns < self.times_ns[position]
         if later and time_ns > cluster._world.now and not runner.stopped:
             cluster._through_agenda(time_ns, lambda until: bool(cluster._world.run_until(until)) and False)
-        cluster._world.clear_trace()
+        runner._world.clear_trace()
         return cluster, self._sent_before(position)
 
     def _sent_before(self, position: int) -> dict[int, int]:
@@ -216,7 +240,7 @@ class Recording(Runner):
         self._read_nodes(everybody, everybody)
 
     def seen(self, columns: Any, unseen: bool) -> None:
-        kinds, labels, now = columns["kinds"], columns["labels"], self._world.now
+        kinds, labels, now = columns["kinds"], columns["labels"], self.now_ns
         self.times_ns.append(now)
         touched, rewritten, new, everything = set(), set(), False, unseen
         rows = zip(*(columns[it].tolist() for it in ("kind", "node", "peer", "label", "id")), strict=True)
@@ -245,8 +269,7 @@ class Recording(Runner):
             self._read_cuts()
             touched = rewritten = set(range(len(names)))
         self._read_nodes(sorted(it for it in touched if 0 <= it < len(names)), rewritten)
-        if self.position % CHECKPOINT == 0:
-            self.checkpoints.append((self.position, self.cluster.fork()))
+        self.keep()
 
     def _number(self, name: str | None) -> int:
         assert name is not None
@@ -275,7 +298,7 @@ class Recording(Runner):
     def _read_timers(self, waiting: Sequence[Any]) -> None:
         due: dict[tuple[int, int], int] = {}
         for row in waiting:
-            if row["kind"] == "timer":
+            if self.waits(row):
                 key = (self._number(row["dst"]), self.tables.labels.number(row["label"]))
                 due[key] = min(row["at_ns"], due.get(key, row["at_ns"]))
         now = self._world.now
@@ -285,22 +308,33 @@ class Recording(Runner):
         self._timers += [(self.position, *key, 0) for key in sorted(self._armed.keys() - due.keys())]
         self._armed = due
 
+    def waits(self, row: Any) -> bool:
+        """Whether something that waits is shown at its node."""
+        return bool(row["kind"] == "timer")
+
     def _read_cuts(self) -> None:
         cuts = [[self._number(a), self._number(b)] for a, b in self.cluster.cuts]
         self._cuts.append((self.position, self.tables.cuts.number(json.dumps(cuts, separators=(",", ":")))))
 
     def _read_nodes(self, nodes: Iterable[int], rewritten: Container[int]) -> None:
-        """What some nodes look like; asked again only where what a sketch shows, or what is on disk, has changed."""
+        """What some nodes look like; asked again only where what a sketch shows, or what is on disk, has changed.
+
+        Of logs only what is new is read, unless somebody has changed them by hand.
+        """
         names = self._world.names
         for node in nodes:
-            sketch = self.cluster._sketch(names[node])
+            sketch, known = self.cluster._sketch(names[node]), self._known_logs.get(node)
             if sketch is not None and sketch == self._sketches.get(node) and node not in rewritten:
                 continue
             self._sketches[node] = sketch
-            face = self.cluster.portrait(names[node])
+            if known is None or names[node] in self._edited:
+                face = self.cluster.portrait(names[node])
+            else:
+                face = self.cluster._portrait_since(names[node], known)
             self._states.append((self.position, node, self.tables.states.number(self._state(names[node], face))))
             if face.log is not None:
                 self._read_log(node, face.log)
+        self._edited.clear()
 
     def _state(self, name: str, face: Portrait) -> str:
         """What there is to say about a node but for its log, as JSON."""
@@ -321,18 +355,24 @@ class Recording(Runner):
         return json.dumps(state, separators=(",", ":"))
 
     def _read_log(self, node: int, log: LogPortrait) -> None:
-        old = self._known_logs.get(node)
-        if old is not None and old.first == log.first and old.entries == log.entries:
+        known = self._known_logs.get(node)
+        entries: list[Any] = []
+        if known is not None and known.first <= log.first <= known.last + 1:
+            entries = cast("list[Any]", known.entries)
+            del entries[: log.first - known.first]
+        before, same = len(entries), log.kept + _common(entries[log.kept :], log.entries)
+        new = log.entries[same - log.kept :]
+        entries[same:] = new
+        self._known_logs[node] = replace(log, entries=entries, kept=0)
+        if known is not None and known.first == log.first and same == before and not new:
             return
-        self._known_logs[node] = log
-        same = 0
-        if old is not None and old.first <= log.first <= old.last + 1:
-            kept = old.entries[log.first - old.first :]
-            most = min(len(kept), len(log.entries))
-            same = most if kept[:most] == log.entries[:most] else _common(kept, log.entries)
-        new = log.entries[same:]
         self._logs.append((self.position, node, log.first, log.first + same, len(new)))
         self._entries += [self.tables.entries.number(f"{group}\t{_short(log.words(it))}") for group, it in new]
+
+    def message(self, place: int) -> tuple[int, str]:
+        """The id of a message, and what it is in a few words."""
+        it, names = self._messages[place], self._world.names
+        return it.id, f"{list(self.tables.labels)[it.label]} {names[it.source]} - {names[it.target]}"
 
     # -- for the browser ------------------------------------------------------------------------------
 
@@ -379,7 +419,10 @@ class Recording(Runner):
 
 def _common(a: Sequence[Any], b: Sequence[Any]) -> int:
     """How long two sequences are the same."""
-    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    most = min(len(a), len(b))
+    if a[:most] == b[:most]:
+        return most
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), most)
 
 
 def fact_words(value: Any) -> str:

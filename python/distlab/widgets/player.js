@@ -12,6 +12,8 @@ const PLAYER_CSS = `
 .dlpl{outline:none}
 .dlpl .dlst-panel{width:236px}
 .dlpl .dlst-stage canvas{touch-action:auto;cursor:default}
+.dlpl-caption{position:absolute;left:10px;top:8px;max-width:55%;font-weight:600;pointer-events:none}
+.dlpl-caption[hidden]{display:none}
 .dlpl-told{padding:4px 12px;min-height:28px;border-top:1px solid var(--edge);white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
 .dlpl-told b{font-weight:600}
 .dlpl-strip{position:relative;border-top:1px solid var(--edge);background:var(--panel);flex:none}
@@ -68,11 +70,12 @@ class Player {
       playing: false,
       hurry: true,
       waiting: null,
+      goal: null,
       asked: 0,
       problem: "",
     });
     this.head = new Head(data);
-    this.speed = usualSpeed(data.recordings[0].usual);
+    this.speed = data.byHand ? 2 : usualSpeed(data.recordings[0].usual);
     this.live = Boolean(model.get("live"));
     this.build();
     this.listen();
@@ -96,7 +99,8 @@ class Player {
     this.strip = new Strip(data, this.stripCanvas);
     this.tip = make("div", { class: "dlst-tip", role: "tooltip", hidden: true });
     this.panel = make("div", { class: "dlst-panel", "aria-label": "the chosen node, and the legend" });
-    this.stage = make("div", { class: "dlst-stage" }, this.canvas, this.tip);
+    this.caption = make("div", { class: "dlpl-caption", hidden: true });
+    this.stage = make("div", { class: "dlst-stage" }, this.canvas, this.caption, this.tip);
     this.told = make("div", { class: "dlpl-told", role: "status" });
     this.stripBox = make("div", { class: "dlpl-strip" }, this.stripCanvas);
     this.root = make(
@@ -157,9 +161,16 @@ class Player {
       this.button("−", "Slower (-)", () => this.key("-")),
       this.speedWord,
       this.button("+", "Faster (+)", () => this.key("+")),
-      this.hurryButton,
+      ...(this.data.byHand ? this.handButtons() : [this.hurryButton]),
       make("small", { class: "dlpl-wide" }, "space plays, arrows step, n and p jump"),
     );
+  }
+
+  /** What may be done by hand to the whole cluster. */
+  handButtons() {
+    if (!this.live) return [];
+    const title = "Deliver all messages, and those that they cause; timers wait";
+    return [this.button("deliver all", title, () => this.ask({ verb: "deliver all" }), { class: "dlpl-all" })];
   }
 
   fillBranches() {
@@ -169,18 +180,15 @@ class Player {
   }
 
   watchTheme() {
-    const query = matchMedia("(prefers-color-scheme: dark)");
-    const apply = () => {
-      this.ring.theme(query.matches);
+    const apply = (dark) => {
+      this.ring.theme(dark);
       Object.assign(this.strip, { look: this.ring.look, still: null });
       for (const [name, value] of Object.entries(this.ring.look)) this.root.style.setProperty(`--${name}`, value);
-      this.root.style.colorScheme = query.matches ? "dark" : "light";
+      this.root.style.colorScheme = dark ? "dark" : "light";
       this.fillLegend();
       this.invalidate();
     };
-    query.addEventListener("change", apply);
-    this.undo.push(() => query.removeEventListener("change", apply));
-    apply();
+    this.undo.push(followTheme(apply));
   }
 
   /** The panel: the chosen node and what may be done to it, then the legend. */
@@ -295,6 +303,7 @@ class Player {
     const { ring } = this,
       node = ring.chosen,
       state = ring.states?.[node];
+    if (ring.picked) return this.fillPicked();
     const facts = state ? ring.factsOf(node) : [],
       verbs = state && this.live ? this.verbsOf(node, state) : [];
     const shown = JSON.stringify([node, facts, verbs, this.problem, Boolean(this.waiting)]);
@@ -310,32 +319,72 @@ class Player {
           make(
             "div",
             { class: "dlpl-verbs" },
-            ...verbs.map((it) =>
-              this.button(
-                it,
-                `${it}: begins a branch here`,
-                () => this.act(it, node),
-                this.waiting ? { disabled: true } : {},
-              ),
-            ),
+            ...verbs.map(({ words, question }) => this.verbButton(words, question)),
           ),
-          make("dl", { class: "dlpl-facts" }, ...facts.flatMap(([a, b]) => [make("dt", {}, a), make("dd", {}, b)])),
+          this.facts(facts),
         ];
+    this.showChosen(children);
+  }
+
+  /** The chosen message: what it carries, and what may be done to it while it is under way. */
+  fillPicked() {
+    const { ring, data } = this,
+      { recording, message } = ring.picked,
+      [title, pairs] = ring.describeMessage(message, recording);
+    const under = ring.flying?.some((it) => it.message === message && !it.over) && recording === ring.recording,
+      verbs = this.live && under ? data.messageVerbs : [];
+    const shown = JSON.stringify(["message", message, title, pairs, verbs, this.problem, Boolean(this.waiting)]);
+    if (shown === this.shownFacts) return;
+    this.shownFacts = shown;
+    const about = { recording: data.recordings.indexOf(recording), message };
+    this.showChosen([
+      make("legend", {}, title),
+      make("div", { class: "dlpl-verbs" }, ...verbs.map((verb) => this.verbButton(verb, { verb, ...about }))),
+      this.facts(pairs),
+    ]);
+  }
+
+  verbButton(words, question) {
+    const { head } = this,
+      goesOn = this.data.byHand && head.position === head.course.last;
+    return this.button(
+      words,
+      goesOn ? words : `${words}: begins a branch here`,
+      () => this.ask(question),
+      this.waiting ? { disabled: true } : {},
+    );
+  }
+
+  facts(pairs) {
+    return make("dl", { class: "dlpl-facts" }, ...pairs.flatMap(([a, b]) => [make("dt", {}, a), make("dd", {}, b)]));
+  }
+
+  showChosen(children) {
     if (this.waiting) children.push(make("div", { class: "dlpl-hint" }, "asking the kernel…"));
     if (this.problem) children.push(make("div", { class: "dlpl-problem", role: "alert" }, this.problem));
     this.chosenBox.replaceChildren(...children);
   }
 
-  /** What may be done to a node as it is. */
+  /** What may be done to a node as it is: words, and what is asked of the kernel. */
   verbsOf(node, state) {
+    const name = this.ring.recording.names[node],
+      manual = this.data.byHand && state.up && !state.paused;
     const may = {
+      manual,
       up: state.up && !state.paused,
       down: !state.up,
       paused: state.up && state.paused,
       cut: this.ring.cuts.length > 0,
     };
     const own = this.ring.recording.ring.includes(node);
-    return this.data.verbs.filter((it) => may[it.when] && (own || !it.own)).map((it) => it.name);
+    const verbs = this.data.verbs
+      .filter((it) => may[it.when] && (own || !it.own))
+      .map((it) => ({ words: it.name, question: { verb: it.name, node: name } }));
+    const waiting = manual ? this.ring.recording.timersAt(node, this.ring.at) : [];
+    return [
+      ...waiting.map(({ label }) => ({ words: `⏵ ${label}`, question: { verb: "let", node: name, waiting: label } })),
+      ...verbs,
+    ];
   }
 
   // -- drawing -------------------------------------------------------------------------------------
@@ -376,7 +425,8 @@ class Player {
 
   advance(seconds) {
     const { head } = this,
-      quiet = this.hurry && !this.ring.flying?.length;
+      quiet = this.hurry && !this.data.byHand && !this.ring.flying?.length;
+    if (this.goal !== null) return this.approach(seconds);
     let on = seconds * this.speed;
     if (quiet) {
       // Not further than to shortly before the next thing that happens.
@@ -384,9 +434,32 @@ class Player {
       on = Math.max(on, Math.min(on * HURRY, next - head.time));
     }
     if (!head.advance(on)) return;
-    if (this.live && !this.waiting && !this.data.branches[head.branch].stopped)
-      this.ask({ do: "extend", branch: head.branch });
+    if (this.live && !this.data.byHand && !this.waiting && !this.data.branches[head.branch].stopped)
+      this.send({ do: "extend", branch: head.branch });
     else if (!this.waiting) this.pause();
+  }
+
+  /** By hand: on to the place that was asked for, and not further. */
+  approach(seconds) {
+    const { head, goal } = this,
+      end = head.course.restOf(goal);
+    head.advance(Math.min(seconds * Math.max(this.speed, 2), end - head.time));
+    if (head.time < end - 1e-9) return;
+    head.goTo(goal);
+    this.pause();
+  }
+
+  /** By hand: lets the next events be seen to happen. */
+  glide(count) {
+    const { head } = this,
+      from = this.goal ?? head.position;
+    if (this.goal !== null) head.goTo(this.goal);
+    if (from >= head.course.last) return;
+    head.time = head.course.restOf(head.position);
+    this.playing = true;
+    this.goal = Math.min(from + count, head.course.last);
+    this.showPlaying();
+    this.invalidate();
   }
 
   tell() {
@@ -405,14 +478,16 @@ class Player {
         ...(notice ? [make("span", { class: "dlpl-problem" }, `  (${notice})`)] : []),
       );
       this.told.title = told.join("\n");
+      this.caption.textContent = course.captionAt(position);
+      this.caption.hidden = !this.caption.textContent;
       this.branches.selectedIndex = head.branch;
     }
-    const clock = `${time.toFixed(6)} s`;
+    const clock = data.byHand ? `step ${number(position)} of ${number(course.last)}` : `${time.toFixed(6)} s`;
     if (this.time.textContent !== clock) this.time.textContent = clock;
-    const status = `event ${number(position)} of ${number(course.last)}`;
+    const status = data.byHand ? "" : `event ${number(position)} of ${number(course.last)}`;
     if (this.status.textContent !== status) this.status.textContent = status;
     this.stripCanvas.setAttribute("aria-valuetext", `${clock}, ${data.branches[head.branch].name}`);
-    this.speedWord.textContent = `${duration(this.speed)} / s`;
+    this.speedWord.textContent = data.byHand ? `${+this.speed.toPrecision(2)} steps / s` : `${duration(this.speed)} / s`;
     const label = `${recording.names.length} nodes at ${clock}: ${told.join("; ")}`;
     if (this.canvas.getAttribute("aria-label") !== label) this.canvas.setAttribute("aria-label", label);
   }
@@ -421,7 +496,7 @@ class Player {
 
   toggle() {
     if (this.playing) return this.pause();
-    if (this.head.time >= this.head.course.end && !this.live) this.head.seek(this.head.course.start);
+    if (this.head.time >= this.head.course.end && (!this.live || this.data.byHand)) this.head.seek(this.head.course.start);
     this.playing = true;
     this.showPlaying();
     this.invalidate();
@@ -429,6 +504,7 @@ class Player {
 
   pause() {
     this.playing = false;
+    this.goal = null;
     this.showPlaying();
     this.invalidate();
   }
@@ -473,7 +549,7 @@ class Player {
     const act =
       {
         " ": () => this.toggle(),
-        ArrowRight: still(() => head.step(shift ? 10 : 1)),
+        ArrowRight: this.data.byHand && !shift ? () => this.glide(1) : still(() => head.step(shift ? 10 : 1)),
         ArrowLeft: still(() => head.step(shift ? -10 : -1)),
         ArrowDown: () => this.chooseBranch(head.branch + 1),
         ArrowUp: () => this.chooseBranch(head.branch - 1),
@@ -487,13 +563,18 @@ class Player {
         n: still(() => head.notable(1)),
         p: still(() => head.notable(-1)),
         d: () => this.togglePanel(),
-        Escape: () => (this.ring.chosen = -1),
-      }[name] ?? (/^[1-9]$/.test(name) ? () => (this.ring.chosen = this.ring.recording.ring[name - 1] ?? -1) : null);
+        Escape: () => this.choose(-1),
+      }[name] ?? (/^[1-9]$/.test(name) ? () => this.choose(this.ring.recording.ring[name - 1] ?? -1) : null);
     if (!act) return false;
     act();
     this.hovered(null);
     this.invalidate();
     return true;
+  }
+
+  choose(node, picked = null) {
+    Object.assign(this.ring, { chosen: node, picked });
+    this.problem = "";
   }
 
   hovered(hit, px = 0, py = 0) {
@@ -504,7 +585,7 @@ class Player {
       this.invalidate();
     }
     tip.hidden = !hit;
-    this.canvas.style.cursor = hit?.node !== undefined ? "pointer" : "default";
+    this.canvas.style.cursor = hit && !hit.box ? "pointer" : "default";
     if (!hit) return;
     const [title, pairs] = ring.describe(hit);
     tip.replaceChildren(
@@ -552,7 +633,8 @@ class Player {
   }
 
   scrub(px) {
-    this.head.seek(this.strip.timeAt(px));
+    const time = this.strip.timeAt(px);
+    this.head.seek(this.data.byHand ? Math.round(time) : time);
     this.invalidate();
   }
 
@@ -561,12 +643,13 @@ class Player {
       chosen = ring.chosen;
     this.canvas.focus({ preventScroll: true });
     if (shift && this.live && chosen >= 0 && hit?.node >= 0 && hit.node !== chosen) {
-      this.act("link", chosen, ring.recording.names[hit.node]);
+      const { names } = ring.recording;
+      this.ask({ verb: "link", node: names[chosen], other: names[hit.node] });
       return;
     }
-    ring.chosen = hit?.node ?? -1;
-    this.problem = "";
-    if (hit?.node !== undefined && this.live) {
+    const message = hit?.token;
+    this.choose(hit?.node ?? -1, message === undefined ? null : { recording: ring.recording, message });
+    if ((hit?.node ?? message) !== undefined && this.live) {
       this.pause();
       if (this.panel.hidden) this.togglePanel();
     }
@@ -575,14 +658,16 @@ class Player {
 
   // -- the kernel ----------------------------------------------------------------------------------
 
-  /** Something is to be done to a node, or to its link with another one, here and now. */
-  act(verb, node, other = null) {
+  /** Something is to be done to a node, a link or a message, here and now. */
+  ask(question) {
     const { branch, position, time } = this.head;
+    if (this.waiting) return;
     this.pause();
-    this.ask({ do: "act", verb, node: this.ring.recording.names[node], other, branch, position, time });
+    this.canvas.focus({ preventScroll: true }); // the button goes away, and keys are to be heard still
+    this.send({ do: "act", branch, position, time, ...question });
   }
 
-  ask(question) {
+  send(question) {
     const id = `${Date.now()}-${++this.asked}`;
     this.problem = "";
     this.waiting = { id, ...question };
@@ -598,6 +683,8 @@ class Player {
 
   /** Other data, with what was recorded since. */
   adopt(data) {
+    const { picked } = this.ring;
+    if (picked) picked.recording = data.recordings[this.data.recordings.indexOf(picked.recording)];
     this.data = data;
     this.head.adopt(data);
     this.ring.adopt(data);
@@ -611,13 +698,19 @@ class Player {
   answered(answer) {
     if (!this.waiting || answer.id !== this.waiting.id) return;
     clearTimeout(this.timeout);
-    const { do: what } = this.waiting;
+    const { do: what, position } = this.waiting;
     this.waiting = null;
     this.problem = answer.problem ?? "";
     if (this.problem) {
       this.pause();
-      if (this.ring.chosen < 0) this.ring.chosen = 0;
-    } else if (what === "act") this.chooseBranch(answer.branch);
+      if (this.ring.chosen < 0 && !this.ring.picked) this.ring.chosen = 0;
+    } else if (what === "act") {
+      this.chooseBranch(answer.branch);
+      if (this.data.byHand) {
+        this.head.goTo(position);
+        this.glide(Infinity);
+      }
+    }
     this.invalidate();
   }
 

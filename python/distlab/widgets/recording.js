@@ -11,7 +11,9 @@ const DELIVERED = 0,
   LOST = 1,
   PENDING = 2;
 /** Kinds of rows that are worth going to. */
-const NOTABLE = ["note", "crash", "pause", "resume", "fault"];
+const NOTABLE = ["note", "crash", "pause", "resume", "fault", "step", "edit"];
+/** By hand a position is reached so much before its beat is over: then what it left under way has come to rest. */
+const HALF = 0.5;
 
 /** A deflated table of words. */
 async function words(packed) {
@@ -71,6 +73,12 @@ function tracks(positions, keyOf) {
 function rowAt(track, at) {
   const index = track ? bisect(track.positions, at, true) - 1 : -1;
   return index < 0 ? -1 : track.rows[index];
+}
+
+/** Where on its way each of `count` messages waits that are on the same way, the oldest in front. */
+function places(count) {
+  const apart = Math.min(0.14, 0.6 / count);
+  return Array.from({ length: count }, (_, i) => 0.5 + ((count - 1) / 2 - i) * apart);
 }
 
 /** One run as it was recorded. */
@@ -134,15 +142,16 @@ export class Recording {
     const took = [];
     for (let i = 0; i < n; i++) {
       this.sent[i] = this.timeOf(it.message_begin[i]) - it.message_ago[i] / 1e9;
-      const fate = it.message_fate[i] - 1;
-      this.arrived[i] = fate >= 0 ? this.timeOf(fate) : this.sent[i] + it.message_took[i] / 1e9;
+      const fate = it.message_fate[i] - 1,
+        later = this.data.byHand ? Infinity : this.sent[i] + it.message_took[i] / 1e9;
+      this.arrived[i] = fate >= 0 ? this.timeOf(fate) : later;
       if (it.message_state[i] === LOST) this.lossAt[fate] = i;
       if (it.message_state[i] !== DELIVERED) continue;
       this.arrivalAt[fate] = i;
       if (took.length < 5001) took.push(this.arrived[i] - this.sent[i]);
     }
     took.sort((a, b) => a - b);
-    this.usual = took[took.length >> 1] || (this.end - this.start) / 50 || 1e-3;
+    this.usual = this.data.byHand ? 1 : took[took.length >> 1] || (this.end - this.start) / 50 || 1e-3;
     for (let i = 0; i < n; i++) {
       const state = it.message_state[i];
       if (state === LOST && this.arrived[i] <= this.sent[i]) this.arrived[i] = this.sent[i] + LOST_AT * this.usual;
@@ -168,7 +177,7 @@ export class Recording {
     for (const key of this.timersOf[node]) {
       const row = rowAt(this.timers.get(key), at);
       if (row < 0 || timer_left[row] === 0) continue;
-      const set = this.timeOf(timer_position[row]);
+      const set = this.data.byHand ? 0 : this.timeOf(timer_position[row]); // no time passes by hand
       found.push({ label: this.data.labels[timer_label[row]], set, due: set + (timer_left[row] - 1) / 1e9 });
     }
     return found.sort((a, b) => a.due - b.due);
@@ -188,8 +197,57 @@ export class Recording {
     return row < 0 ? [] : this.data.cuts[this.columns.cut_cuts[row]];
   }
 
+  /** By hand: where on its way each message waits once `at` events have happened. */
+  waitingAt(at) {
+    const { columns: it, placed, found } = this,
+      onWay = new Map(),
+      time = this.start + at;
+    for (let i = 0, count = visible(placed, time, time, this.everything, found); i < count; i++) {
+      const message = placed.order[found[i]],
+        fate = it.message_fate[message] - 1;
+      if (it.message_begin[message] > at || (fate >= 0 && fate <= at)) continue;
+      const way = it.message_from[message] * 65536 + it.message_to[message];
+      if (!onWay.has(way)) onWay.set(way, []);
+      onWay.get(way).push(message);
+    }
+    const waiting = new Map();
+    for (const messages of onWay.values()) {
+      const shares = places(messages.length);
+      messages.sort((a, b) => a - b).forEach((message, i) => waiting.set(message, shares[i]));
+    }
+    return waiting;
+  }
+
+  /** By hand: messages wait on their way, and move while an event happens that makes them leave or arrive. */
+  movingAt(at, time) {
+    const { columns: it, placed, found } = this,
+      flying = [],
+      before = Math.floor(time - this.start + 1e-9),
+      done = clamp(time - this.start - before, 0, 1);
+    const [waits, waitsThen] = [this.waitingAt(before), this.waitingAt(before + 1)];
+    const between = (a, b, share) => a + (b - a) * clamp(share, 0, 1);
+    for (let i = 0, count = visible(placed, time, time, this.everything, found); i < count; i++) {
+      const message = placed.order[found[i]],
+        fate = it.message_fate[message] - 1,
+        lost = it.message_state[message] === LOST,
+        over = fate >= 0 && fate <= at,
+        gone = lost && over && time >= this.arrived[message];
+      if (it.message_begin[message] > at || (over && !lost)) continue;
+      const here = waits.get(message),
+        there = waitsThen.get(message);
+      let share = here ?? LOST_AT;
+      if (here === undefined && !gone) share = between(0, there ?? LOST_AT, (done || 1) / HALF - 1);
+      else if (there !== undefined) share = between(here, there, done);
+      else if (!lost) share = between(here, 1, done / HALF);
+      const crossed = gone || (lost && fate === before + 1 && done > 0);
+      flying.push({ message, share, lost, over, gone, crossed, age: gone ? time - this.arrived[message] : 0 });
+    }
+    return flying;
+  }
+
   /** The messages to be seen: how far each has come, from 0 to 1; whether it gets lost, its fate is over, it is gone. */
   flyingAt(at, time) {
+    if (this.data.byHand) return this.movingAt(at, time);
     const { columns: it, placed, found } = this,
       count = visible(placed, time, time, this.everything, found),
       flying = [];
@@ -203,10 +261,20 @@ export class Recording {
       const atOnce = lost && fate === it.message_begin[message];
       const share = end > begin ? clamp((time - begin) / (end - begin), 0, 1) : 1;
       const over = fate >= 0 && fate <= at,
-        gone = lost && over && time >= end;
-      flying.push({ message, share: atOnce ? share * LOST_AT : share, lost, over, gone, age: gone ? time - end : 0 });
+        gone = lost && over && time >= end,
+        crossed = gone || (lost && share > 0.92);
+      const come = atOnce ? share * LOST_AT : share;
+      flying.push({ message, share: come, lost, over, gone, crossed, age: gone ? time - end : 0 });
     }
     return flying;
+  }
+
+  /** The part of a script that a position belongs to, in its words; empty where there is none. */
+  captionAt(at) {
+    const { row_position, row_kind, row_label } = this.columns;
+    for (let row = bisect(row_position, at, true) - 1; row >= 0; row--)
+      if (row_kind[row] === this.data.code.step) return this.data.labels[row_label[row]];
+    return "";
   }
 
   /** What has happened at a position, in words; the first is the event itself. */
@@ -231,6 +299,7 @@ export class Recording {
       pause: (who) => `${who} is paused`,
       resume: (who) => `${who} goes on`,
       fault: (_, what) => what,
+      edit: (who) => `${who} is given another state`,
     };
     for (let row = bisect(it.row_position, at); it.row_position[row] === at; row++) {
       const tell = say[data.kinds[it.row_kind[row]]];
@@ -251,7 +320,7 @@ export class Course {
   constructor(data, index) {
     const { parent, at } = data.branches[index],
       recording = data.recordings[index];
-    this.recording = recording;
+    Object.assign(this, { recording, byHand: data.byHand });
     this.from = parent < 0 ? 0 : at;
     // Of each part: its recording, the position in the course of its own position 0, and its last one in the course.
     const shared = parent < 0 ? [] : data.courses[parent].parts.filter((it, i) => i === 0 || it.offset < at);
@@ -272,6 +341,23 @@ export class Course {
   timeOf(position) {
     const { recording, at } = this.locate(position);
     return recording.timeOf(at);
+  }
+
+  /** The time at which everything has come to rest that a position left under way: by hand later than its own. */
+  restOf(position) {
+    return this.timeOf(position) + (this.byHand && position > 0 ? HALF : 0);
+  }
+
+  /** The words of the script at a position. */
+  captionAt(position) {
+    let i = this.parts.length - 1;
+    while (i > 0 && position <= this.parts[i].offset) i--;
+    for (; i >= 0; i--) {
+      const { recording, offset, last } = this.parts[i],
+        words = recording.captionAt(Math.min(position, last) - offset);
+      if (words) return words;
+    }
+    return "";
   }
 
   /** The last position that was reached by a time. */
@@ -310,8 +396,12 @@ export class Head {
   }
 
   step(count) {
-    this.position = clamp(this.position + count, 0, this.course.last);
-    this.time = this.course.timeOf(this.position);
+    this.goTo(this.position + count);
+  }
+
+  goTo(position) {
+    this.position = clamp(position, 0, this.course.last);
+    this.time = this.course.restOf(this.position);
   }
 
   seek(time) {
@@ -332,8 +422,7 @@ export class Head {
   }
 
   notable(way) {
-    this.position = this.course.notable(this.position, way);
-    this.time = this.course.timeOf(this.position);
+    this.goTo(this.course.notable(this.position, way));
   }
 }
 

@@ -49,7 +49,7 @@ function token(g, shape, x, y, r) {
 class Ring {
   constructor(data, canvas) {
     Object.assign(this, { canvas, g: canvas.getContext("2d"), width: 0, height: 0, ratio: 1 });
-    Object.assign(this, { hover: null, chosen: -1, stats: { frames: 0, messages: 0, milliseconds: 0 } });
+    Object.assign(this, { hover: null, chosen: -1, picked: null, stats: { frames: 0, messages: 0, milliseconds: 0 } });
     this.theme(false);
     this.adopt(data);
   }
@@ -93,7 +93,8 @@ class Ring {
       n = recording.ring.length,
       wide = width >= 640;
     const rows = this.hasLogs ? recording.ring.length : 0;
-    let ring = { x: 0, y: 0, w: width, h: height };
+    const above = this.data.byHand ? 26 : 0; // where the words of a script stand
+    let ring = { x: 0, y: above, w: width, h: height - above };
     this.logArea = null;
     if (rows && wide) {
       const w = clamp(0.4 * width, 280, width - 360);
@@ -102,7 +103,7 @@ class Ring {
     } else if (rows && height > 300) {
       const h = Math.min(rows * 32 + 36, 0.45 * height);
       this.logArea = { x: 0, y: height - h, w: width, h };
-      ring.h = height - h;
+      ring.h = height - above - h;
     }
     const beside = recording.others.length ? Math.min(78, ring.w * 0.18) : 0;
     const fitting = (words, lines) => Math.min((ring.w - beside) / 2 - words - 26, ring.h / 2 - lines - 30);
@@ -304,21 +305,23 @@ class Ring {
       Object.assign(g, { fillStyle: colour, strokeStyle: look.back, lineWidth: 1.5 });
       g.fill();
       g.stroke();
-      if (it.lost && (it.gone || it.share > 0.92 * (it.share > LOST_AT ? 1 : LOST_AT)))
-        this.drawCross(x, y, r + 2, look.lost);
+      if (it.crossed) this.drawCross(x, y, r + 2, look.lost);
       g.globalAlpha = 1;
     }
     if (flying.length <= WORD_LIMIT) this.writeKinds();
-    const pointed = this.hover?.token;
-    if (pointed !== undefined) {
-      const found = this.tokens.find((it) => it.message === pointed);
-      if (found) {
-        Object.assign(g, { strokeStyle: look.ink, lineWidth: 1.5 });
-        g.beginPath();
-        g.arc(found.x, found.y, found.r + 5, 0, TAU);
-        g.stroke();
-      }
-    }
+    this.ringToken(this.hover?.token, look.ink);
+    if (this.picked?.recording === recording) this.ringToken(this.picked.message, look.past);
+  }
+
+  /** A ring around a message, if it is to be seen. */
+  ringToken(message, colour) {
+    const { g } = this,
+      found = this.tokens.find((it) => it.message === message);
+    if (!found) return;
+    Object.assign(g, { strokeStyle: colour, lineWidth: 2 });
+    g.beginPath();
+    g.arc(found.x, found.y, found.r + 5, 0, TAU);
+    g.stroke();
   }
 
   drawTail(from, to, share, colour, r) {
@@ -436,7 +439,7 @@ class Ring {
       timers = recording.timersAt(node, at),
       timer = timers.find((it) => it.label === state.timer) ?? (state.timer ? null : timers[0]);
     if (!timer || !(timer.due > timer.set)) return;
-    const left = clamp((timer.due - time) / (timer.due - timer.set), 0, 1);
+    const left = this.data.byHand ? 1 : clamp((timer.due - time) / (timer.due - timer.set), 0, 1);
     Object.assign(g, { lineWidth: 3, lineCap: "butt", strokeStyle: look.grid });
     g.beginPath();
     g.arc(x, y, r + 6, 0, TAU);
@@ -689,18 +692,16 @@ class Ring {
     return [name(hit.node), this.factsOf(hit.node)];
   }
 
-  describeMessage(message) {
-    const { recording, data } = this,
+  describeMessage(message, recording = this.recording) {
+    const { data } = this,
       it = recording.columns,
       from = recording.names[it.message_from[message]],
       to = recording.names[it.message_to[message]];
-    const pairs = [
-      ["way", `${from} → ${to}`],
-      ["sent", moment(recording.sent[message])],
-    ];
-    const took = duration(recording.arrived[message] - recording.sent[message]);
+    const pairs = [["way", `${from} → ${to}`]],
+      took = duration(recording.arrived[message] - recording.sent[message]);
+    if (!data.byHand) pairs.push(["sent", moment(recording.sent[message])]);
     if (it.message_state[message] === LOST) pairs.push(["fate", "lost"]);
-    else if (recording.arrived[message] > recording.sent[message])
+    else if (!data.byHand && recording.arrived[message] > recording.sent[message])
       pairs.push(["arrives", `${moment(recording.arrived[message])} (${took})`]);
     for (const line of (data.texts[it.message_text[message]] || "").split("\n").filter(Boolean)) {
       const colon = line.indexOf(": ");
@@ -722,7 +723,8 @@ class Ring {
     if (state.reached.length)
       pairs.push(["known to agree", state.reached.map(([it, index]) => `${recording.names[it]} ${index}`).join(", ")]);
     for (const it of recording.timersAt(node, at).slice(0, 4))
-      pairs.push([`${it.label} timer`, `in ${duration(Math.max(it.due - time, 0))}`]);
+      if (this.data.byHand) pairs.push([it.label, "waits"]);
+      else pairs.push([`${it.label} timer`, `in ${duration(Math.max(it.due - time, 0))}`]);
     return pairs;
   }
 }

@@ -121,6 +121,27 @@ const DARK = {
   edge: "#323a44",
 };
 
+/**
+ * Calls `apply` with whether pictures are to be dark, now and whenever that changes; returns what ends that. JupyterLab
+ * says it by an attribute of the page's body, whatever the system prefers.
+ */
+function followTheme(apply) {
+  const query = matchMedia("(prefers-color-scheme: dark)"),
+    { body } = document;
+  const change = () => {
+    const light = body.dataset.jpThemeLight;
+    apply(light === undefined ? query.matches : light === "false");
+  };
+  const observer = new MutationObserver(change);
+  observer.observe(body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
+  query.addEventListener("change", change);
+  change();
+  return () => {
+    observer.disconnect();
+    query.removeEventListener("change", change);
+  };
+}
+
 /** Colours of messages that are too dark on a dark ground, and what is taken there. */
 const LIGHTER = {
   "#0072B2": "#3D9FE0",

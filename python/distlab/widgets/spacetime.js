@@ -1325,17 +1325,14 @@ class Page {
   }
 
   watchTheme() {
-    const query = matchMedia("(prefers-color-scheme: dark)");
-    const apply = () => {
-      this.diagram.theme(query.matches);
+    const apply = (dark) => {
+      this.diagram.theme(dark);
       for (const [name, value] of Object.entries(this.diagram.look)) this.root.style.setProperty(`--${name}`, value);
-      this.root.style.colorScheme = query.matches ? "dark" : "light";
+      this.root.style.colorScheme = dark ? "dark" : "light";
       this.fillPanel();
       this.invalidate();
     };
-    query.addEventListener("change", apply);
-    this.undo.push(() => query.removeEventListener("change", apply));
-    apply();
+    this.undo.push(followTheme(apply));
   }
 
   /** Check boxes with counts, which are the legend too. */

@@ -96,14 +96,14 @@ class Strip {
     g.setTransform(ratio, 0, 0, ratio, 0, 0);
     Object.assign(g, { fillStyle: look.panel, lineCap: "round", lineJoin: "round" });
     g.fillRect(0, 0, width, height);
-    const by = step(this.end - this.start, Math.max(width / 90, 1));
+    const by = Math.max(step(this.end - this.start, Math.max(width / 90, 1)), data.byHand ? 1 : 0);
     Object.assign(g, { font: TINY, textAlign: "center", textBaseline: "middle", lineWidth: 1 });
-    for (let i = Math.ceil(this.start / by - 1e-9); i * by <= this.end * (1 + 1e-9); i++) {
+    for (let i = Math.ceil(this.start / by - 1e-9) + 0; i * by <= this.end * (1 + 1e-9); i++) {
       const x = this.x(i * by);
       g.fillStyle = look.edge;
       g.fillRect(x - 0.5, 4, 1, height - AXIS);
       g.fillStyle = look.soft;
-      g.fillText(duration(i * by), clamp(x, 22, width - 22), height - AXIS / 2);
+      g.fillText(data.byHand ? number(i * by) : duration(i * by), clamp(x, 22, width - 22), height - AXIS / 2);
     }
     for (const recording of data.recordings) this.drawPart(g, recording, recording.end, look.line, 1.6);
     const parts = new Set(head.course.parts.map((it) => data.recordings.indexOf(it.recording)));
@@ -143,12 +143,14 @@ class Strip {
     let free = -Infinity;
     for (const row of recording.notable) {
       const x = this.x(recording.timeOf(columns.row_position[row])),
-        fault = data.kinds[columns.row_kind[row]] !== "note";
-      if (x < free && !fault) continue;
+        kind = data.kinds[columns.row_kind[row]],
+        fault = !["note", "edit", "step"].includes(kind);
+      if (x < free && !fault && kind !== "step") continue;
       free = x + 3;
       Object.assign(g, { fillStyle: fault ? look.lost : look.soft, globalAlpha: current ? 1 : 0.6 });
       g.beginPath();
       if (fault) g.arc(x, y, 3.6, 0, TAU);
+      else if (kind === "step") g.rect(x - 1, y - 8, 2, 12);
       else g.rect(x - 0.75, y - 4, 1.5, 8);
       g.fill();
     }

@@ -84,7 +84,8 @@ impl Client {
     }
 
     pub(super) fn on_start(&mut self, cx: &mut Cx<'_, Node>) {
-        cx.write(Write::Incarnation(cx.disk().incarnation + 1));
+        // A disk that was wiped has forgotten which names are taken.
+        cx.write(Write::Incarnation(cx.boots().max(cx.disk().incarnation + 1)));
     }
 
     pub(super) fn on_call(&mut self, cx: &mut Cx<'_, Node>, op: OpId, call: Call) {
@@ -146,7 +147,7 @@ impl Client {
             slot.seq = REGISTRATION | u64::from(cx.disk().incarnation) << 32 | u64::from(slot.registrations);
             then = Some(store);
             let session = Session { client: id, lane, seq: slot.seq };
-            Msg::Request { command: Arc::new(Command::Register { session }) }
+            Msg::Request { command: Arc::new(Command::Register { session }), retry: false }
         } else {
             slot.seq += 1;
             let seq = slot.seq;
@@ -156,7 +157,7 @@ impl Client {
                 Msg::Query { lane, seq, mode, op: Arc::new(store) }
             } else {
                 let session = Some(Session { client: id, lane, seq });
-                Msg::Request { command: Arc::new(Command::Apply { session, op: store }) }
+                Msg::Request { command: Arc::new(Command::Apply { session, op: store }), retry: false }
             }
         };
         slot.asking = Some(Asking { op, msg, server, then, hinted: false });
@@ -169,6 +170,9 @@ impl Client {
         let Some(asking) = self.asking(lane) else { return };
         (asking.server, asking.hinted) = (server, hinted);
         cx.send(server, asking.msg.clone());
+        if let Msg::Request { retry, .. } = &mut asking.msg {
+            *retry = true;
+        }
         cx.arm(Timer::Retry(lane), retry);
     }
 

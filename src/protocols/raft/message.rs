@@ -63,6 +63,9 @@ pub enum Msg {
     Request {
         /// The command, named by its session.
         command: Arc<Command>,
+        /// Whether it was sent before: then it may be in the log already.
+        #[serde(default)]
+        retry: bool,
     },
     /// A client wants to read without the log.
     Query {

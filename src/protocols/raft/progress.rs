@@ -71,9 +71,7 @@ pub struct Transmission {
     pub data: Bytes,
     /// How many bytes of it have arrived.
     pub offset: u64,
-    /// Whether nothing more has arrived since the last heartbeat.
-    pub stalled: bool,
-    /// The round that was under way when `offset` last changed: an answer to a later one is newer.
+    /// The round that was under way when the latest piece was sent: an answer to a later one tells what became of it.
     pub since: u32,
 }
 

@@ -151,6 +151,7 @@ impl<P: Protocol> Snapshot<P> {
                 Effect::Reply(op, reply, order) => Effect::Reply(op, reply, order),
                 Effect::Wrote(inverse) => Effect::Wrote(inverse),
                 Effect::Note(label, number) => Effect::Note(label, number),
+                Effect::Remark(label, number) => Effect::Remark(label, number),
             })
         };
         cx.lift_through(|disk| disk, wrap, |cx| body(inner, cx));

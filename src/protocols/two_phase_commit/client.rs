@@ -53,7 +53,7 @@ impl Client {
     }
 
     pub(in crate::protocols) fn on_start(&mut self, cx: &mut Cx<'_, Node>) {
-        cx.write(Write::Incarnation(cx.disk().incarnation + 1));
+        cx.write(Write::Incarnation(cx.boots().max(cx.disk().incarnation + 1)));
     }
 
     pub(in crate::protocols) fn on_call(&mut self, cx: &mut Cx<'_, Node>, op: OpId, call: Call) {

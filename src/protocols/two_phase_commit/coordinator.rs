@@ -47,7 +47,7 @@ impl Coordinator {
             settled.into_iter().for_each(|txn| write(cx, txn, None, None));
         }
         if self.config.presumed_abort {
-            cx.write(Write::Incarnation(cx.disk().incarnation + 1));
+            cx.write(Write::Incarnation(cx.boots().max(cx.disk().incarnation + 1)));
         }
         for (txn, open) in cx.disk().open.clone() {
             match open {

@@ -6,12 +6,15 @@
 mod de;
 mod error;
 mod names;
+mod parts;
 mod ser;
 
 use pyo3::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 
+pub use error::Error;
 pub use names::Names;
+pub use parts::Parts;
 
 /// `value` as a Python value.
 pub fn to_python<'py, T: Serialize + ?Sized>(
@@ -19,7 +22,17 @@ pub fn to_python<'py, T: Serialize + ?Sized>(
     names: Option<&Names>,
     value: &T,
 ) -> PyResult<Bound<'py, PyAny>> {
-    value.serialize(ser::Writer { py, names }).map_err(|error| error.into_pyerr(py, ""))
+    parts_to_python(py, names, &Parts::Whole, value).map_err(|error| error.into_pyerr(py, ""))
+}
+
+/// Parts of `value` as Python values; what is not wanted is passed over.
+pub fn parts_to_python<'py, T: Serialize + ?Sized>(
+    py: Python<'py>,
+    names: Option<&Names>,
+    parts: &Parts,
+    value: &T,
+) -> Result<Bound<'py, PyAny>, Error> {
+    value.serialize(ser::Writer { py, names, parts })
 }
 
 /// A `T` from a Python value. Errors call it `root`, and name the path to what is wrong.

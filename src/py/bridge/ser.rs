@@ -1,23 +1,37 @@
 //! Towards Python.
+use std::ops::Range;
+
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyList, PyString, PyTuple};
 use serde::ser::{self, Serialize, Serializer};
 
 use super::error::Error;
 use super::names::Names;
+use super::parts::{NOTHING, Parts, WHOLE, unknown_field};
 use crate::py::plain::{PLAIN, Plain};
 use crate::sim::NodeId;
 
-/// Writes one value.
+/// Writes one value, or parts of it.
 #[derive(Clone, Copy)]
 pub struct Writer<'a, 'py> {
     pub py: Python<'py>,
     pub names: Option<&'a Names>,
+    pub parts: &'a Parts,
 }
 
 type Object<'py> = Bound<'py, PyAny>;
 
-impl<'py> Writer<'_, 'py> {
+impl<'a, 'py> Writer<'a, 'py> {
+    /// The writer of a part of the value.
+    fn on(self, parts: &'a Parts) -> Self {
+        Self { parts, ..self }
+    }
+
+    /// The writer of what a variant holds; None: that is not wanted.
+    fn inside(self, variant: &'static str) -> Result<Option<Self>, Error> {
+        Ok(self.parts.of(variant)?.map(|it| self.on(it)))
+    }
+
     fn node(self, id: &Object<'py>) -> Result<Object<'py>, Error> {
         let name = self.names.and_then(|names| names.get(NodeId(id.extract().ok()?)));
         Ok(name.map_or_else(|| id.clone(), |it| it.bind(self.py).clone().into_any()))
@@ -104,15 +118,17 @@ impl<'a, 'py> Serializer for Writer<'a, 'py> {
         variant: &'static str,
         value: &T,
     ) -> Result<Self::Ok, Error> {
-        let content = value.serialize(self)?;
         if name == PLAIN {
+            let content = value.serialize(self.on(&WHOLE))?;
             let bytes = content.cast::<PyBytes>().map_err(PyErr::from)?;
-            return Ok(Plain::decode_bytes(bytes.as_bytes(), self.py)?);
+            return self.parts.pick(&Plain::decode_bytes(bytes.as_bytes(), self.py)?);
         }
-        self.variant(variant, content)
+        let Some(inside) = self.inside(variant)? else { return Ok(PyDict::new(self.py).into_any()) };
+        self.variant(variant, value.serialize(inside).map_err(|it| it.within(variant))?)
     }
     fn serialize_seq(self, len: Option<usize>) -> Result<Items<'a, 'py>, Error> {
-        Ok(Items::new(self, None, Shape::List, len.unwrap_or(0)))
+        let len = len.expect("a list of ours knows how long it is");
+        Ok(Items::new(self, None, Shape::List, len))
     }
     fn serialize_tuple(self, len: usize) -> Result<Items<'a, 'py>, Error> {
         Ok(Items::new(self, None, Shape::Tuple, len))
@@ -127,10 +143,13 @@ impl<'a, 'py> Serializer for Writer<'a, 'py> {
         variant: &'static str,
         len: usize,
     ) -> Result<Items<'a, 'py>, Error> {
-        Ok(Items::new(self, Some(variant), Shape::Tuple, len))
+        Ok(match self.inside(variant)? {
+            Some(inside) => Items::new(inside, Some(variant), Shape::Tuple, len),
+            None => Items::new(self.on(&WHOLE), None, Shape::Nothing, 0),
+        })
     }
     fn serialize_map(self, _: Option<usize>) -> Result<Fields<'a, 'py>, Error> {
-        Ok(Fields { writer: self, variant: None, dict: PyDict::new(self.py), key: None })
+        Ok(Fields::new(self, None))
     }
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Fields<'a, 'py>, Error> {
         self.serialize_map(None)
@@ -142,36 +161,51 @@ impl<'a, 'py> Serializer for Writer<'a, 'py> {
         variant: &'static str,
         _: usize,
     ) -> Result<Fields<'a, 'py>, Error> {
-        Ok(Fields { writer: self, variant: Some(variant), dict: PyDict::new(self.py), key: None })
+        Ok(match self.inside(variant)? {
+            Some(inside) => Fields::new(inside, Some(variant)),
+            None => Fields::new(self.on(&NOTHING), None),
+        })
     }
 }
 
 enum Shape {
     List,
     Tuple,
+    /// A variant that is not wanted.
+    Nothing,
 }
 
 /// A list or a tuple in the making.
 pub struct Items<'a, 'py> {
+    /// Of an item.
     writer: Writer<'a, 'py>,
     variant: Option<&'static str>,
     shape: Shape,
     items: Vec<Object<'py>>,
+    /// The place of the next item.
+    place: usize,
+    wanted: Range<usize>,
 }
 
 impl<'a, 'py> Items<'a, 'py> {
     fn new(writer: Writer<'a, 'py>, variant: Option<&'static str>, shape: Shape, len: usize) -> Self {
-        Self { writer, variant, shape, items: Vec::with_capacity(len) }
+        let (wanted, of_each) = writer.parts.items(len);
+        let items = Vec::with_capacity(wanted.len());
+        Self { writer: writer.on(of_each), variant, shape, items, place: 0, wanted }
     }
     fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        let place = self.items.len();
-        let item = value.serialize(self.writer).map_err(|it| it.within(format!("[{place}]")))?;
-        self.items.push(item);
+        let place = self.place;
+        self.place += 1;
+        if self.wanted.contains(&place) {
+            let item = value.serialize(self.writer).map_err(|it| it.within(format!("[{place}]")))?;
+            self.items.push(item);
+        }
         Ok(())
     }
     fn finish(self) -> Result<Object<'py>, Error> {
         let py = self.writer.py;
         let content = match self.shape {
+            Shape::Nothing => return Ok(PyDict::new(py).into_any()),
             Shape::List => PyList::new(py, self.items)?.into_any(),
             Shape::Tuple => PyTuple::new(py, self.items)?.into_any(),
         };
@@ -188,13 +222,30 @@ pub struct Fields<'a, 'py> {
     variant: Option<&'static str>,
     dict: Bound<'py, PyDict>,
     key: Option<Object<'py>>,
+    /// Which fields there are, where some are wanted.
+    fields: Vec<&'static str>,
 }
 
-impl<'py> Fields<'_, 'py> {
+impl<'a, 'py> Fields<'a, 'py> {
+    fn new(writer: Writer<'a, 'py>, variant: Option<&'static str>) -> Self {
+        Self { writer, variant, dict: PyDict::new(writer.py), key: None, fields: Vec::new() }
+    }
     fn field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
-        let value = value.serialize(self.writer).map_err(|it| it.within(name))?;
+        if let Parts::Fields(_) = self.writer.parts {
+            self.fields.push(name);
+        }
+        let Some(writer) = self.writer.inside(name)? else { return Ok(()) };
+        let value = value.serialize(writer).map_err(|it| it.within(name))?;
         self.dict.set_item(PyString::intern(self.writer.py, name), value)?;
         Ok(())
+    }
+    /// What is wanted of something with fields of fixed names must be there.
+    fn check(&self) -> Result<(), Error> {
+        let Parts::Fields(wanted) = self.writer.parts else { return Ok(()) };
+        match wanted.iter().find(|(name, _)| !self.fields.contains(&name.as_str())) {
+            None => Ok(()),
+            Some((name, _)) => Err(unknown_field(name, &self.fields)),
+        }
     }
     fn finish(self) -> Result<Object<'py>, Error> {
         match self.variant {
@@ -220,12 +271,14 @@ impl<'py> ser::SerializeMap for Fields<'_, 'py> {
     type Ok = Object<'py>;
     type Error = Error;
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
-        self.key = Some(hashable(key.serialize(self.writer)?)?);
+        self.key = Some(hashable(key.serialize(self.writer.on(&WHOLE))?)?);
         Ok(())
     }
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
         let key = self.key.take().expect("serde gives a map's key before its value");
-        let value = value.serialize(self.writer).map_err(|it| it.within(format!("[{key}]")))?;
+        let within = |it: Error| it.within(format!("[{key}]"));
+        let Some(parts) = self.writer.parts.at(&key).map_err(within)? else { return Ok(()) };
+        let value = value.serialize(self.writer.on(parts)).map_err(within)?;
         self.dict.set_item(key, value)?;
         Ok(())
     }
@@ -262,6 +315,7 @@ macro_rules! fields {
                 self.field(name, value)
             }
             fn end(self) -> Result<Object<'py>, Error> {
+                self.check()?;
                 self.finish()
             }
         })*

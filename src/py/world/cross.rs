@@ -6,7 +6,7 @@ use pyo3::types::{PyDict, PyString};
 
 use super::engine::Inner;
 use crate::py::actor::{Actor, Call, Disk, Msg, Timer};
-use crate::py::bridge::from_python;
+use crate::py::bridge::{self, Parts, from_python};
 use crate::py::errors::class::HandlerError;
 use crate::py::errors::{bad_type, bad_value};
 use crate::py::node::PyNode;
@@ -130,10 +130,18 @@ impl Inner {
         }
     }
 
-    /// A node's state and disk.
-    pub fn show_node<'py>(&self, py: Python<'py>, node: NodeId) -> PyResult<(Object<'py>, Object<'py>)> {
-        let (names, node) = (&self.scene.names, self.world.node(node));
-        Ok((shown::state(py, names, node.state())?, shown::disk(py, names, node.disk())?))
+    /// Parts of a node's state and disk; None for what is not wanted at all.
+    pub fn show_node<'py>(
+        &self,
+        py: Python<'py>,
+        node: NodeId,
+        (state, disk): (Option<&Parts>, Option<&Parts>),
+    ) -> PyResult<(Object<'py>, Object<'py>)> {
+        let (names, node, none) = (&self.scene.names, self.world.node(node), || Ok(py.None().into_bound(py)));
+        let within = |name| move |error: bridge::Error| error.within(name).into_pyerr(py, "parts");
+        let state = state.map_or_else(none, |it| shown::state_parts(py, names, it, node.state()));
+        let disk = disk.map_or_else(none, |it| shown::disk_parts(py, names, it, node.disk()));
+        Ok((state.map_err(within("state"))?, disk.map_err(within("disk"))?))
     }
 
     /// An operation.
@@ -179,6 +187,7 @@ impl Inner {
         let shown = PyDict::new(py);
         shown.set_item("id", it.id)?;
         shown.set_item("at_ns", it.at)?;
+        shown.set_item("armed", it.armed)?;
         shown.set_item("kind", kind)?;
         shown.set_item("label", label)?;
         shown.set_item("src", src.and_then(|id| self.scene.names.get(id)))?;

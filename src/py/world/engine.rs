@@ -240,7 +240,7 @@ impl Inner {
         if let Some(node) = fault.node {
             let note = self.where_and_when(node);
             // What the crash itself might come to is nothing beside the exception.
-            let _ = self.guarded(|world| world.apply(&Fault::Crash { node, torn: false, corrupt: false }));
+            let _ = self.guarded(|world| world.apply(&Fault::crash(node)));
             fault.error.value(py).call_method1(intern!(py, "add_note"), (note,))?;
         }
         Err(fault.error)

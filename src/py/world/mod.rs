@@ -13,8 +13,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyString};
 
 use super::actor::{Actor, Watch};
-use super::bridge::{from_python, to_python};
+use super::bridge::{Parts, from_python, to_python};
 use super::context::Scene;
+use super::duration;
 use super::errors::{bad_type, bad_value, from_engine};
 use super::explore;
 use super::fault;
@@ -97,9 +98,18 @@ impl PyWorld {
         Ok(inner.world.node(inner.scene.names.find(node)?).is_paused())
     }
 
-    fn state<'py>(&self, node: &Object<'py>) -> PyResult<(Object<'py>, Object<'py>)> {
+    #[pyo3(signature = (node, parts = None))]
+    fn state<'py>(
+        &self,
+        node: &Object<'py>,
+        parts: Option<&Object<'py>>,
+    ) -> PyResult<(Object<'py>, Object<'py>)> {
+        let py = node.py();
+        let parts = parts.map_or(Ok(Parts::Whole), Parts::read);
+        let wanted = parts.and_then(|it| it.split(["state", "disk"]));
+        let [state, disk] = wanted.map_err(|error| error.into_pyerr(py, "parts"))?;
         let inner = self.0.open()?;
-        inner.show_node(node.py(), inner.scene.names.find(node)?)
+        inner.show_node(py, inner.scene.names.find(node)?, (state.as_ref(), disk.as_ref()))
     }
 
     #[pyo3(signature = (node, state = None, disk = None))]
@@ -318,6 +328,23 @@ impl PyWorld {
         let timer = inner.read_timer(id, timer)?;
         drop(inner);
         self.0.enter(node.py(), |world| world.fire(id, &timer))
+    }
+
+    fn arm(&self, node: &Object<'_>, timer: &Object<'_>, after: &Object<'_>) -> PyResult<()> {
+        let inner = self.0.open()?;
+        let id = inner.scene.names.find(node)?;
+        let timer = inner.read_timer(id, timer)?;
+        let span = duration::span(after, "after")?;
+        drop(inner);
+        self.0.enter(node.py(), |world| world.arm(id, timer, span))
+    }
+
+    fn disarm(&self, node: &Object<'_>, timer: &Object<'_>) -> PyResult<()> {
+        let inner = self.0.open()?;
+        let id = inner.scene.names.find(node)?;
+        let timer = inner.read_timer(id, timer)?;
+        drop(inner);
+        self.0.enter(node.py(), |world| world.disarm(id, &timer))
     }
 
     fn complete_write(&self, node: &Object<'_>) -> PyResult<()> {

@@ -63,6 +63,9 @@ impl<P: Protocol> World<P> {
                 Some(delay) => Ok(delay.check().map_err(|it| it.within("delay"))?),
                 None => Ok(()),
             },
+            Fault::Crash { lose_unsynced: false, torn: true, .. } => {
+                Err(Error::parameter("torn", true, "false where nothing is lost (`lose_unsynced` is false)"))
+            }
             _ => Ok(()),
         }
     }
@@ -88,6 +91,7 @@ impl<P: Protocol> World<P> {
         let (now, node) = (self.core.now, fault.nodes().first().copied().unwrap_or(NOBODY));
         self.core.summarize(row_kind(fault), node, 0, label(fault));
         match fault {
+            Fault::Crash { lose_unsynced: false, corrupt, .. } => return self.kill(node, *corrupt),
             Fault::Crash { torn, corrupt, .. } => return self.crash(node, *torn, *corrupt, false),
             Fault::Wipe { .. } => return self.crash(node, false, false, true),
             Fault::Recover { .. } => return self.recover(node),
@@ -148,27 +152,42 @@ impl<P: Protocol> World<P> {
 
     fn crash(&mut self, id: NodeId, torn: bool, corrupt: bool, wipe: bool) -> Result<(), Error> {
         let node = &mut self.nodes[id.index()];
-        node.machine.down = true;
-        if node.state.take().is_none() && !wipe {
+        // Where the process has died before, power can still take what it wrote.
+        if !node.go_down(self.core.now) && !wipe && !node.machine.disk.is_writing() {
             return Ok(());
         }
-        let machine = &mut node.machine;
-        machine.timers = Default::default();
-        machine.waiting.clear();
-        machine.paused = false;
-        machine.processor.free_at = self.core.now;
-        let mut undone = machine.disk.lose_unsynced(&mut node.content, torn);
+        let mut undone = node.machine.disk.lose_unsynced(&mut node.content, torn);
         if corrupt {
             undone.extend(node.content.corrupt());
         }
         if wipe {
             node.format();
         }
+        self.look_at_crash(id, undone, if wipe { StepKind::Edited } else { StepKind::Crash })
+    }
+
+    /// A process dies, and the machine it ran on does not.
+    fn kill(&mut self, id: NodeId, corrupt: bool) -> Result<(), Error> {
+        let node = &mut self.nodes[id.index()];
+        if !node.go_down(self.core.now) {
+            return Ok(());
+        }
+        node.machine.disk.drop_held();
+        let undone = if corrupt { node.content.corrupt() } else { Vec::new() };
+        self.look_at_crash(id, undone, StepKind::Crash)
+    }
+
+    fn look_at_crash(
+        &mut self,
+        id: NodeId,
+        undone: Vec<<P::Disk as Storage>::Write>,
+        step: StepKind,
+    ) -> Result<(), Error> {
         if self.watch.is_none() {
             return Ok(());
         }
         self.core.collected.extend(undone);
-        self.look(id, if wipe { StepKind::Edited } else { StepKind::Crash })
+        self.look(id, step)
     }
 
     fn recover(&mut self, id: NodeId) -> Result<(), Error> {

@@ -1,7 +1,7 @@
 //! Moving a world by hand: see what waits, let one thing happen or not happen, change what is there.
 use crate::sim::error::Error;
 use crate::sim::label::label;
-use crate::sim::protocol::{Input, NodeId, OpId, Protocol, StepKind, Time};
+use crate::sim::protocol::{Input, NodeId, OpId, Protocol, Span, StepKind, Time};
 use crate::sim::trace::RowKind;
 
 use super::port::Port;
@@ -14,6 +14,8 @@ pub struct Pending<'a, P: Protocol> {
     pub id: u64,
     /// When it will happen, if the world runs by itself.
     pub at: Time,
+    /// Another number whenever a timer is armed anew, though it keeps its id; otherwise the id.
+    pub armed: u64,
     /// The node it will happen to; none: the world as a whole.
     pub node: Option<NodeId>,
     /// What it is.
@@ -61,19 +63,20 @@ impl<P: Protocol> World<P> {
     fn see_event<'a>(&'a self, at: Time, id: u64, event: &'a Event<P>) -> Option<Pending<'a, P>> {
         let (node, kind) = match event {
             // What a crash took with it never happens, though its event is still there.
-            Event::Loopback { node, incarnation, .. }
-            | Event::Served { node, incarnation, .. }
-            | Event::Sync { node, incarnation }
+            Event::Loopback { node, incarnation, .. } | Event::Served { node, incarnation, .. }
                 if !self.is_current(*node, *incarnation) =>
             {
+                return None;
+            }
+            Event::Sync { node, boot } if !self.nodes[node.index()].machine.disk.is_syncing(*boot) => {
                 return None;
             }
             Event::Arrive { from, to, msg } => (*to, PendingKind::Message(*from, msg)),
             Event::Loopback { node, msg, .. } => (*node, PendingKind::Message(*node, msg)),
             Event::Served { node, input, .. } => (*node, PendingKind::Service(input)),
             Event::Timer { node, timer } => {
-                let at = self.nodes[node.index()].machine.timers.due(timer, id)?;
-                return Some(Pending { id, at, node: Some(*node), kind: PendingKind::Timer(timer) });
+                let (at, armed) = self.nodes[node.index()].machine.timers.due(timer, id)?;
+                return Some(Pending { id, at, armed, node: Some(*node), kind: PendingKind::Timer(timer) });
             }
             Event::Sync { node, .. } => (*node, PendingKind::Sync),
             Event::Start { node } => (*node, PendingKind::Start),
@@ -84,10 +87,11 @@ impl<P: Protocol> World<P> {
             }
             Event::Wander { node, .. } => (*node, PendingKind::Fault("clock_wander")),
             Event::Fault(fault) => {
-                return Some(Pending { id, at, node: None, kind: PendingKind::Fault(label(&**fault)) });
+                let kind = PendingKind::Fault(label(&**fault));
+                return Some(Pending { id, at, armed: id, node: None, kind });
             }
         };
-        Some(Pending { id, at, node: Some(node), kind })
+        Some(Pending { id, at, armed: id, node: Some(node), kind })
     }
 
     /// Lets one thing that waits happen next, whatever waits before it. The world's time moves on to the
@@ -100,7 +104,7 @@ impl<P: Protocol> World<P> {
         match event {
             Event::Timer { node, timer } => {
                 let timers = &mut self.nodes[node.index()].machine.timers;
-                let at = timers.due(&timer, id).unwrap_or(at);
+                let at = timers.due(&timer, id).map_or(at, |(at, _)| at);
                 timers.forget(&timer, id);
                 self.core.now = self.core.now.max(at);
                 self.fire(node, &timer)
@@ -178,14 +182,38 @@ impl<P: Protocol> World<P> {
         fired
     }
 
+    /// A timer is set from outside, as its node would set it: to go off once within a span, on the node's clock.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`]; [`Error::Node`] if the node is down.
+    pub fn arm(&mut self, id: NodeId, timer: P::Timer, span: Span) -> Result<(), Error> {
+        self.known(id)?;
+        self.up(id)?;
+        let count = self.nodes.len() as u32;
+        let machine = &mut self.nodes[id.index()].machine;
+        Port { id, core: &mut self.core, machine, count, effects: 0 }.arm(timer, span);
+        Ok(())
+    }
+
+    /// A timer will not go off, if it was armed.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`]; [`Error::Node`] if the node is down.
+    pub fn disarm(&mut self, id: NodeId, timer: &P::Timer) -> Result<(), Error> {
+        self.known(id)?;
+        self.up(id)?;
+        self.nodes[id.index()].machine.timers.disarm(timer);
+        Ok(())
+    }
+
     /// The sync of a node's disk that is under way completes now.
     ///
     /// # Errors
     /// [`Error::UnknownNode`]; [`Error::Node`] if no sync is under way.
     pub fn complete_write(&mut self, node: NodeId) -> Result<(), Error> {
         self.known(node)?;
-        let now = self.nodes[node.index()].incarnation(); // what was under way before a crash never completes
-        let is_sync = |event: &Event<P>| matches!(event, Event::Sync { node: of, incarnation } if (*of, *incarnation) == (node, now));
+        let disk = &self.nodes[node.index()].machine.disk; // what was under way before power failed never completes
+        let is_sync = |event: &Event<P>| matches!(event, Event::Sync { node: of, boot } if *of == node && disk.is_syncing(*boot));
         let found =
             self.core.queue.in_order().into_iter().find(|(_, _, event)| is_sync(event)).map(|(_, id, _)| id);
         match found {

@@ -116,7 +116,7 @@ enum Event<P: Protocol> {
     /// A timer may be due.
     Timer { node: NodeId, timer: P::Timer },
     /// A sync completes.
-    Sync { node: NodeId, incarnation: u32 },
+    Sync { node: NodeId, boot: u32 },
     /// A node comes up.
     Start { node: NodeId },
     /// An operation reaches the node that is asked.

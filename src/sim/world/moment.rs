@@ -162,6 +162,10 @@ impl<P: Protocol> World<P> {
         if let Some(what) = machine.disk.misbehaves() {
             return Err(self.not_explorable(id, &format!("{what}: end that before exploring")));
         }
+        if !node.is_up() && machine.disk.is_writing() {
+            let why = "what its process had written is not yet on its disk: let that end before exploring";
+            return Err(self.not_explorable(id, why));
+        }
         let Some((unsynced, syncing, held)) = machine.disk.unsynced() else {
             return Err(self.not_explorable(id, "its disk has lied about what is durable"));
         };

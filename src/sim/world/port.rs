@@ -51,6 +51,9 @@ impl<P: Protocol> Backend<P> for Port<'_, P> {
                 self.machine.disk.wrote(inverse, &self.core.disk_model);
             }
             Effect::Note(what, number) => self.note(what, number),
+            Effect::Remark(what, number) => {
+                self.core.record(RowKind::Remark, self.id, NOBODY, number, || what);
+            }
         }
     }
 
@@ -63,6 +66,10 @@ impl<P: Protocol> Backend<P> for Port<'_, P> {
 
     fn durable(&self) -> bool {
         self.machine.disk.durable()
+    }
+
+    fn boots(&self) -> u32 {
+        self.machine.incarnation
     }
 }
 
@@ -122,8 +129,8 @@ impl<P: Protocol> Port<'_, P> {
             }
         }
         if let Some(takes) = self.machine.disk.begin_sync(&self.core.disk_model) {
-            let (node, incarnation) = (self.id, self.machine.incarnation);
-            self.core.queue.push(self.core.now.saturating_add(takes), Event::Sync { node, incarnation });
+            let (node, boot) = (self.id, self.machine.disk.boot());
+            self.core.queue.push(self.core.now.saturating_add(takes), Event::Sync { node, boot });
         }
     }
 }

@@ -103,7 +103,7 @@ impl<P: Protocol> World<P> {
                     self.take(node, input)?;
                 }
             }
-            Event::Sync { node, incarnation } => self.synced(node, incarnation)?,
+            Event::Sync { node, boot } => self.synced(node, boot)?,
             Event::Start { node } => return self.start(node),
             Event::Call { node, op } => {
                 self.core.history.asked(op, self.core.now);
@@ -162,8 +162,9 @@ impl<P: Protocol> World<P> {
         self.take(node, Input::Timer(timer))
     }
 
-    fn synced(&mut self, id: NodeId, incarnation: u32) -> Result<(), Error> {
-        if !self.is_current(id, incarnation) {
+    /// A sync ends, whether the process that asked for it still lives or not.
+    fn synced(&mut self, id: NodeId, boot: u32) -> Result<(), Error> {
+        if !self.nodes[id.index()].machine.disk.is_syncing(boot) {
             return Ok(());
         }
         self.core.metrics.syncs += 1;

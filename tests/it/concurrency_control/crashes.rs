@@ -18,7 +18,7 @@ fn a_transfer_is_whole_or_not_at_all_whenever_everything_crashes() {
             cluster.run(moment * MS / 4);
             let all: Vec<_> = cluster.servers.iter().chain([&cluster.coordinator]).copied().collect();
             for node in &all {
-                cluster.apply(Fault::Crash { node: *node, torn: false, corrupt: false });
+                cluster.apply(Fault::crash(*node));
             }
             cluster.run(20 * MS);
             for node in all {
@@ -49,7 +49,7 @@ fn locks_of_the_dead_are_given_up() {
         cluster.ask(0, vec![put("x", 1), put("y", 1)]);
         assert!(cluster.run_until(SECOND, |it| !it.server(it.servers[0]).unwrap().owners.is_empty()));
         let node = cluster.clients[0];
-        cluster.apply(Fault::Crash { node, torn: false, corrupt: false });
+        cluster.apply(Fault::crash(node));
         let op = cluster.ask(1, vec![put("x", 2)]);
         assert!(cluster.run_until(5 * SECOND, |it| it.reply(op).is_some()), "{deadlock:?}");
     }
@@ -65,7 +65,7 @@ fn what_is_prepared_blocks_while_the_coordinator_is_down() {
     let server = cluster.config.server_of("x");
     assert!(cluster.run_until(SECOND, |it| !it.disk(server).prepared.is_empty()));
     let node = cluster.coordinator;
-    cluster.apply(Fault::Crash { node, torn: false, corrupt: false });
+    cluster.apply(Fault::crash(node));
     let waits = cluster.ask(1, vec![get("x")]);
     cluster.run(10 * SECOND);
     assert!(cluster.reply(waits).is_none() && !cluster.disk(server).prepared.is_empty());

@@ -121,7 +121,7 @@ impl Stage {
             }
             "crash" => {
                 let node = self.node(plain[1]);
-                self.cluster().apply(Fault::Crash { node, torn: false, corrupt: false });
+                self.cluster().apply(Fault::crash(node));
             }
             "recover" => {
                 let node = self.node(plain[1]);

@@ -107,7 +107,7 @@ fn strike(cluster: &Cluster, dice: &mut Rng) -> Fault {
     let per_cent = |it: u64| (it as f64 / 100.0).try_into().unwrap();
     let up = cluster.world.node(node).is_up();
     match dice.below(16) {
-        0..=2 if up => Fault::Crash { node, torn: false, corrupt: false },
+        0..=2 if up => Fault::crash(node),
         0..=4 if !up => Fault::Recover { node },
         3 => Fault::Pause { node },
         4 | 5 => Fault::Resume { node },

@@ -131,6 +131,50 @@ fn a_client_that_restarts_uses_no_name_twice() {
     assert_eq!(final_list(&cluster), [1.into(), 2.into()]);
 }
 
+/// Nor one whose disk is gone: it would be told what was answered to its former self.
+#[test]
+fn a_client_that_is_wiped_uses_no_name_twice() {
+    for register in [false, true] {
+        let mut cluster = Cluster::with(3, sim::Config::default(), |_, config| {
+            config.session_limit = register.then_some(9);
+        });
+        let client = cluster.client(|config| config.register = register);
+        cluster.elect();
+        cluster.execute(client, 1);
+        cluster.run(SECOND);
+        cluster.apply(Fault::Wipe { node: client });
+        cluster.recover(client);
+        let op = cluster.execute(client, 2);
+        cluster.run(SECOND);
+        assert!(matches!(cluster.reply(op), Some(Reply::Executed { .. })));
+        assert_eq!(final_list(&cluster), [1.into(), 2.into()]);
+    }
+}
+
+/// A leader without a majority is asked again and again; its log does not grow by that.
+#[test]
+fn a_command_that_is_repeated_before_it_is_committed_is_in_the_log_once() {
+    each_seed(20, |seed| {
+        let mut cluster = Cluster::new(3, seed);
+        let client = cluster.client(|_| {});
+        let leader = cluster.elect();
+        cluster.execute(client, 0);
+        cluster.run(SECOND);
+        let others: Vec<NodeId> = cluster.servers.iter().copied().filter(|id| *id != leader).collect();
+        others.iter().for_each(|id| cluster.crash(*id));
+        let last = cluster.disk(leader).log.last_index();
+        let ops: Vec<OpId> = (1..=5).map(|value| cluster.execute(client, value)).collect();
+        cluster.run(5 * SECOND);
+        assert_eq!(cluster.disk(leader).log.last_index(), last + 5);
+        assert!(cluster.world.metrics().notes["in the log already"] > 20);
+        others.iter().for_each(|id| cluster.recover(*id));
+        assert!(cluster.run_until(10 * SECOND, |it| ops.iter().all(|op| it.reply(*op).is_some())));
+        cluster.converges();
+        assert_eq!(final_list(&cluster).len(), 6);
+        judge(cluster.world.history(), &final_list(&cluster)).unwrap();
+    });
+}
+
 /// Operations beyond the lanes of a client queue, and are all carried out.
 #[test]
 fn a_client_queues_what_it_cannot_ask_yet() {
@@ -244,8 +288,8 @@ fn messages_made_up_do_no_harm() {
     for node in [leader, client] {
         for msg in [
             append(u64::MAX),
-            Msg::Request { command: command.clone().into() },
-            Msg::Request { command: Command::Noop.into() },
+            Msg::Request { command: command.clone().into(), retry: false },
+            Msg::Request { command: Command::Noop.into(), retry: true },
             Msg::Query { lane: 9, seq: 9, mode: ReadMode::ReadIndex, op: push(1).into() },
             Msg::Response { lane: 9, seq: 9, result: response.clone() },
         ] {

@@ -128,6 +128,38 @@ fn pieces_are_lost_doubled_and_late() {
     });
 }
 
+/// A piece that is lost costs no more than the time to the next heartbeat, and one question.
+#[test]
+fn a_piece_that_is_lost_is_sent_again_after_one_heartbeat() {
+    for seed in 0..20 {
+        let mut it = Cluster::with(3, sim::Config { seed, ..sim::Config::default() }, |_, config| {
+            (config.compaction, config.prevote) = (Compaction { chunk: 8, ..every(20) }, true);
+        });
+        let leader = it.elect();
+        let behind = it.servers.iter().copied().find(|id| *id != leader).unwrap();
+        it.apply(Fault::Isolate { node: behind });
+        propose(&mut it, leader, 0..60);
+        it.run(SECOND);
+        it.apply(Fault::Heal);
+        let arrived = |it: &Cluster| {
+            let Role::Leader(leader) = &it.server(leader).unwrap().role else { return None };
+            let peer = leader.peers.iter().find(|peer| peer.id == behind).unwrap();
+            match &peer.progress {
+                Progress::Snapshot(it) => Some(it.offset),
+                _ => None,
+            }
+        };
+        assert!(it.run_until(5 * SECOND, |it| arrived(it).is_some_and(|offset| offset >= 16)));
+        let before = arrived(&it).unwrap();
+        it.apply(Fault::Cut { from: leader, to: behind, oneway: true });
+        it.run(5 * MS); // the pieces that were under way have arrived, and the next is lost
+        let lost = arrived(&it).unwrap();
+        assert!(lost <= before + 16);
+        it.apply(Fault::Heal);
+        assert!(it.run_until(60 * MS, |it| arrived(it).is_none_or(|offset| offset > lost)), "seed {seed}");
+    }
+}
+
 /// Scenario C9: a crash may come between any two writes to a disk.
 #[test]
 fn a_crash_between_snapshot_and_log_leaves_no_hole() {
@@ -143,7 +175,12 @@ fn a_crash_between_snapshot_and_log_leaves_no_hole() {
             it.run(dice.below(40) * MS);
             let node = it.servers[dice.below(3) as usize];
             if it.world.node(node).is_up() && dice.below(3) == 0 {
-                it.apply(Fault::Crash { node, torn: dice.below(2) == 0, corrupt: false });
+                it.apply(Fault::Crash {
+                    node,
+                    lose_unsynced: true,
+                    torn: dice.below(2) == 0,
+                    corrupt: false,
+                });
             } else {
                 it.recover(node);
             }
@@ -191,7 +228,7 @@ fn a_retry_after_the_snapshot_is_still_recognized() {
     let behind = it.servers.iter().copied().find(|id| *id != leader).unwrap();
     it.apply(Fault::Isolate { node: behind });
     let session = Some(Session { client: NodeId(9), lane: 0, seq: 1 });
-    let retry = Msg::Request { command: Command::Apply { session, op: push(1) }.into() };
+    let retry = Msg::Request { command: Command::Apply { session, op: push(1) }.into(), retry: true };
     let from = it.client(|_| {});
     it.world.inject(from, leader, retry.clone()).unwrap();
     propose(&mut it, leader, 100..130);
@@ -295,4 +332,47 @@ fn a_calm_transfer_sends_every_byte_once() {
     let pieces = bytes.div_ceil(10) as u64;
     let sent = it.world.metrics().sent - before;
     assert!((2 * pieces..2 * pieces + 40).contains(&sent), "{sent} messages for {pieces} pieces");
+}
+
+/// Scenario C16, the thesis' section 5.1.2: with a factor of 4, a fifth of what is written is snapshots, and the disk
+/// never holds more than six times a snapshot: the old one, four times as much log, and the new one.
+#[test]
+fn a_factor_bounds_what_snapshots_cost() {
+    let factor = Compaction { factor_percent: Some(400), ..Compaction::default() };
+    let mut it = cluster(1, 3, factor);
+    let server = it.elect();
+    let bytes = |it: &dyn Fn() -> Vec<u8>| it().len() as f64;
+    let (mut last, mut old) = (0, 0.0);
+    let (mut logged, mut snapshots, mut most, mut taken) = (0.0, 0.0, 0.0_f64, 0);
+    for value in 0..6_000 {
+        let op = put(&format!("key {}", value % 100), value);
+        it.world.call(server, Call::Propose { op }).unwrap();
+        it.run(MS);
+        let disk = it.disk(server);
+        let log = |first: u64| {
+            (first..=disk.log.last_index())
+                .filter_map(|index| disk.log.entry(index))
+                .map(|entry| bytes(&|| postcard::to_stdvec(&*entry.command).unwrap()))
+                .sum::<f64>()
+        };
+        if disk.snapshot_index() == last {
+            continue;
+        }
+        // It has all keys, so that it grows no more. Before it went, the log held all that has come since the last.
+        let new = bytes(&|| postcard::to_stdvec(&**disk.snapshot.as_ref().unwrap()).unwrap());
+        let since = (last + 1..=disk.snapshot_index()).count() as f64;
+        let entry = bytes(&|| postcard::to_stdvec(&Command::Apply { session: None, op: put("key 10", 3_000) }).unwrap());
+        if value > 1_000 {
+            taken += 1;
+            logged += since * entry;
+            snapshots += new;
+            most = most.max((old + since * entry + new) / new);
+            assert_eq!(log(disk.log.first_index()), 0.0, "the log begins anew");
+        }
+        (last, old) = (disk.snapshot_index(), new);
+    }
+    let share = snapshots / (snapshots + logged);
+    assert!(taken > 5, "{taken} snapshots");
+    assert!((0.17..0.23).contains(&share), "{share} of what is written");
+    assert!((5.0..6.2).contains(&most), "{most} times a snapshot");
 }

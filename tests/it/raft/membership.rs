@@ -415,7 +415,12 @@ impl Change {
             _ => NodeId(dice.below(6) as u32),
         };
         match dice.below(12) {
-            0 => it.world.apply(&Fault::Crash { node: victim, torn: dice.below(2) == 0, corrupt: false })?,
+            0 => it.world.apply(&Fault::Crash {
+                node: victim,
+                lose_unsynced: true,
+                torn: dice.below(2) == 0,
+                corrupt: false,
+            })?,
             1..=3 => (0..6).try_for_each(|node| it.world.apply(&Fault::Recover { node: NodeId(node) }))?,
             4 => it.world.apply(&Fault::Isolate { node: victim })?,
             5 => {

@@ -100,7 +100,7 @@ impl Cluster {
     }
 
     pub fn crash(&mut self, node: NodeId) {
-        self.apply(Fault::Crash { node, torn: false, corrupt: false });
+        self.apply(Fault::crash(node));
     }
 
     pub fn recover(&mut self, node: NodeId) {

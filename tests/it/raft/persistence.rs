@@ -38,7 +38,7 @@ fn agreement_goes_on_through_restarts() {
             let op = cluster.execute(client, value);
             let node = cluster.servers[dice.below(5) as usize];
             cluster.run(dice.below(20) * MS);
-            cluster.apply(Fault::Crash { node, torn: true, corrupt: false });
+            cluster.apply(Fault::Crash { node, lose_unsynced: true, torn: true, corrupt: false });
             assert!(cluster.run_until(20 * SECOND, |it| it.reply(op).is_some()), "{}", cluster.describe());
             cluster.recover(node);
         }
@@ -96,7 +96,7 @@ fn one_damaged_disk_does_not_lose_what_a_majority_had() {
     it.run(100 * MS);
     assert_eq!(it.server(leader).unwrap().commit, 2);
     it.crash(leader);
-    it.apply(Fault::Crash { node: others[0], torn: false, corrupt: true });
+    it.apply(Fault::Crash { node: others[0], lose_unsynced: true, torn: false, corrupt: true });
     assert_eq!(it.disk(others[0]).log.last_index(), 1);
     it.apply(Fault::Heal);
     it.recover(others[0]);

@@ -90,11 +90,7 @@ impl Figure8 {
     /// The leader goes; if too few are left, one that went before comes back.
     fn strike(self, cluster: &mut Cluster, dice: &mut Rng, down: &mut Vec<NodeId>) -> Result<(), String> {
         if let Some(node) = cluster.leader().filter(|_| !self.unreliable || dice.below(2) == 0) {
-            let fault = if self.unreliable {
-                Fault::Isolate { node }
-            } else {
-                Fault::Crash { node, torn: false, corrupt: false }
-            };
+            let fault = if self.unreliable { Fault::Isolate { node } } else { Fault::crash(node) };
             cluster.world.apply(&fault).map_err(|error| error.to_string())?;
             down.push(node);
         }

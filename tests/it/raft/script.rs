@@ -18,7 +18,7 @@
 //! | `drop …`, `duplicate …` | loses or doubles it |
 //! | `stabilize lost=n1,n2` | delivers until nothing is left, except to and from some |
 //! | `sync n0` | completes a sync of the disk |
-//! | `crash n0 torn=true`, `recover n0` | |
+//! | `crash n0 torn=true`, `crash n0 process=true`, `recover n0` | |
 //! | `status`, `log n0`, `progress n0`, `pending`, `members`, `ops` | shows |
 //! | `watch A B`, `unwatch` | which invariants to look at |
 use std::collections::BTreeMap;
@@ -173,6 +173,7 @@ impl Stage {
             "sync" => self.world().complete_write(words.node(1)),
             "crash" => self.world().apply(&Fault::Crash {
                 node: words.node(1),
+                lose_unsynced: !words.named.contains_key("process"),
                 torn: words.named.contains_key("torn"),
                 corrupt: false,
             }),

@@ -55,10 +55,10 @@ impl Storm {
         for _ in 0..self.rounds {
             let fault = match strike(&cluster, &mut dice) {
                 // As long as one disk only is damaged, and each recovers before the next, a majority has everything.
-                Fault::Crash { node, torn, .. }
+                Fault::Crash { node, lose_unsynced: true, torn, .. }
                     if self.corrupt && cluster.servers.iter().all(|it| whole(&cluster, *it)) =>
                 {
-                    Fault::Crash { node, torn, corrupt: true }
+                    Fault::Crash { node, lose_unsynced: true, torn, corrupt: true }
                 }
                 fault => fault,
             };
@@ -189,7 +189,15 @@ fn strike(cluster: &Cluster, dice: &mut Rng) -> Fault {
     let per_cent = |it: u64| (it as f64 / 100.0).try_into().unwrap();
     let up = cluster.world.node(victim).is_up();
     match dice.below(16) {
-        0..=2 if up => Fault::Crash { node: victim, torn: dice.below(2) == 0, corrupt: false },
+        0..=2 if up => {
+            let lose_unsynced = dice.below(8) > 0;
+            Fault::Crash {
+                node: victim,
+                lose_unsynced,
+                torn: lose_unsynced && dice.below(2) == 0,
+                corrupt: false,
+            }
+        }
         0..=4 if !up => Fault::Recover { node: victim },
         3 => Fault::Pause { node: victim },
         4 | 5 => Fault::Resume { node: victim },

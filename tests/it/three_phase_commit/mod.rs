@@ -63,7 +63,7 @@ impl Cluster {
         self.world.apply(&fault).unwrap();
     }
     pub fn crash(&mut self, node: NodeId) {
-        self.apply(Fault::Crash { node, torn: false, corrupt: false });
+        self.apply(Fault::crash(node));
     }
     /// As [`crash`](Self::crash), in the middle of a broadcast: of what is under way only that to `reached` arrives.
     pub fn crash_sending(&mut self, node: NodeId, reached: &[NodeId]) {

@@ -80,7 +80,7 @@ impl Cluster {
         self.world.apply(&fault).unwrap();
     }
     pub fn crash(&mut self, node: NodeId) {
-        self.apply(Fault::Crash { node, torn: false, corrupt: false });
+        self.apply(Fault::crash(node));
     }
     pub fn recover(&mut self, node: NodeId) {
         self.apply(Fault::Recover { node });

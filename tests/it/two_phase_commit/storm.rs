@@ -90,7 +90,7 @@ fn strike(cluster: &Cluster, dice: &mut Rng) -> Fault {
     let up = cluster.world.node(victim).is_up();
     let per_cent = |it: u64| (it as f64 / 100.0).try_into().unwrap();
     match dice.below(14) {
-        0..=2 if up => Fault::Crash { node: victim, torn: false, corrupt: false },
+        0..=2 if up => Fault::crash(victim),
         0..=4 if !up => Fault::Recover { node: victim },
         3 => Fault::Pause { node: victim },
         4 | 5 => Fault::Resume { node: victim },

@@ -106,7 +106,7 @@ impl<P: Protocol> Backend<P> for Recorder<'_, P> {
                     self.unsynced.push(inverse);
                 }
             }
-            Effect::Note(..) => {}
+            Effect::Note(..) | Effect::Remark(..) => {}
         }
     }
 
@@ -122,6 +122,10 @@ impl<P: Protocol> Backend<P> for Recorder<'_, P> {
 
     fn durable(&self) -> bool {
         !self.machine.fsync || self.unsynced.is_empty()
+    }
+
+    fn boots(&self) -> u32 {
+        0
     }
 }
 

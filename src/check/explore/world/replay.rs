@@ -148,7 +148,7 @@ impl<P: Protocol> Replay<P> {
                 if !self.world.node(*node).is_up() {
                     return Err(No::Why("the node is down"));
                 }
-                Ok(self.world.apply(&Fault::Crash { node: *node, torn: false, corrupt: false })?)
+                Ok(self.world.apply(&Fault::crash(*node))?)
             }
             Step::Recover { node, choices } => {
                 if world.node(*node).is_up() {

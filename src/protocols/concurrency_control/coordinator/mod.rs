@@ -73,7 +73,7 @@ impl Coordinator {
     }
 
     pub(super) fn on_start(&mut self, cx: &mut Cx<'_, Node>) {
-        cx.write(Write::Incarnation(cx.disk().incarnation + 1));
+        cx.write(Write::Incarnation(cx.boots().max(cx.disk().incarnation + 1)));
         self.resend_commits(cx);
         self.keep_resending(cx);
     }

@@ -68,7 +68,7 @@ impl Server {
     }
 
     pub(super) fn on_start(&mut self, cx: &mut Cx<'_, Node>) {
-        cx.write(Write::Incarnation(cx.disk().incarnation + 1));
+        cx.write(Write::Incarnation(cx.boots().max(cx.disk().incarnation + 1)));
         if self.config.deadlock().is_some() {
             self.restore_locks(cx);
         }

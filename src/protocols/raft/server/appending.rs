@@ -85,6 +85,7 @@ impl Server {
         let commit = leader_commit.min(proved);
         if commit > self.commit {
             self.commit = commit;
+            cx.remark("commit", commit);
             self.apply(cx);
         }
     }

@@ -3,7 +3,7 @@
 //! ```text
 //!  leader:   Snapshot{0} --piece 0--> --piece 1--> ... --last piece--> Replicate
 //!                 ^                        |
-//!                 '--nothing arrives: asks at the next heartbeat, sends again at the one after
+//!                 '--nothing arrives: the next heartbeat asks, and the answer has it sent again
 //! ```
 //! Every piece is a heartbeat too, and confirms reads. A follower keeps the pieces in memory until it has them all:
 //! one that crashes says so by the offset it wants next, and the leader begins again, with its latest snapshot.
@@ -47,15 +47,9 @@ impl Server {
         });
         let data = shared.unwrap_or_else(|| snapshot.encode());
         cx.note("sends a snapshot", last_included_index);
-        let (offset, stalled, since) = (0, false, leader.round);
-        leader.peers[peer].progress = Progress::Snapshot(Transmission {
-            last_included_index,
-            last_included_term,
-            data,
-            offset,
-            stalled,
-            since,
-        });
+        let (offset, since) = (0, leader.round);
+        leader.peers[peer].progress =
+            Progress::Snapshot(Transmission { last_included_index, last_included_term, data, offset, since });
         self.send_chunk(cx, peer, true);
         true
     }
@@ -81,14 +75,11 @@ impl Server {
         );
     }
 
-    /// A heartbeat has come: whatever was sent before the last one and has not arrived is lost.
-    pub(super) fn send_stalled_chunks(&mut self, cx: &mut Cx<'_, Node>) {
-        let peers = self.leader_mut().map_or(0, |leader| leader.peers.len());
-        for at in 0..peers {
-            let Role::Leader(leader) = &mut self.role else { return };
-            let Progress::Snapshot(it) = &mut leader.peers[at].progress else { continue };
-            let again = std::mem::replace(&mut it.stalled, true);
-            self.send_chunk(cx, at, again);
+    /// A heartbeat has come: asks those who are being sent a snapshot what has arrived.
+    pub(super) fn ask_for_chunks(&self, cx: &mut Cx<'_, Node>) {
+        let Role::Leader(leader) = &self.role else { return };
+        for at in 0..leader.peers.len() {
+            self.send_chunk(cx, at, false);
         }
     }
 
@@ -180,8 +171,9 @@ impl Server {
                     if peer.acknowledged(last_included_index, now) {
                         self.advance_commit(cx);
                     }
-                } else if offset > it.offset {
-                    (it.offset, it.stalled, it.since) = (offset, false, now);
+                } else if offset > it.offset || (offset == it.offset && round > it.since) {
+                    // It has arrived; or it is lost, since it was sent before the question that is answered here.
+                    (it.offset, it.since) = (offset, now);
                     self.send_chunk(cx, at, true);
                 } else if offset < it.offset && round > it.since {
                     // What had arrived is lost. There may be a later snapshot by now.

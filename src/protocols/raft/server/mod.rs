@@ -193,7 +193,7 @@ impl Server {
             Msg::RequestVoteReply { term, vote_granted } => self.on_vote(cx, from, term, vote_granted),
             Msg::AppendEntries { .. } => self.on_append_entries(cx, from, msg),
             Msg::AppendEntriesReply { .. } => self.on_append_entries_reply(cx, from, msg),
-            Msg::Request { command } => self.on_request(cx, from, command),
+            Msg::Request { command, retry } => self.on_request(cx, from, command, retry),
             Msg::Query { lane, seq, mode, op } => {
                 self.on_read(cx, Asker::Session(Session { client: from, lane, seq }), mode, op);
             }
@@ -217,6 +217,7 @@ impl Server {
     }
 
     pub(super) fn on_timer(&mut self, cx: &mut Cx<'_, Node>, timer: Timer) {
+        self.apply(cx); // whoever was given a commit index from outside has yet to
         match (timer, &self.role) {
             (Timer::Election, Role::Follower | Role::Candidate | Role::PreCandidate) => self.time_out(cx),
             (Timer::Heartbeat, Role::Leader(_)) => self.heartbeat(cx),

@@ -20,8 +20,15 @@ impl Server {
         self.admit(cx, asker, commands);
     }
 
-    /// A client's command. One that was carried out already is answered from memory.
-    pub(super) fn on_request(&mut self, cx: &mut Cx<'_, Node>, from: NodeId, command: Arc<Command>) {
+    /// A client's command. One that was carried out already is answered from memory; one that waits to be committed
+    /// need not wait twice.
+    pub(super) fn on_request(
+        &mut self,
+        cx: &mut Cx<'_, Node>,
+        from: NodeId,
+        command: Arc<Command>,
+        retry: bool,
+    ) {
         let Some(session) = command.session() else { return cx.note("request without a session", 0) };
         // The answer goes to whoever has sent this; the name in the session is what makes it the same.
         let asker = Asker::Session(Session { client: from, ..*session });
@@ -34,7 +41,16 @@ impl Server {
             cx.note("answered from memory", session.seq);
             return self.answer(cx, asker, (self.applied, cx.disk().term), answer);
         }
+        if retry && memory != Memory::Off && self.awaits(cx.disk(), asker, session) {
+            return cx.note("in the log already", session.seq);
+        }
         self.admit(cx, asker, [command].into_iter());
+    }
+
+    /// Whether somebody waits for a command of this name already, to be told once it is applied.
+    fn awaits(&self, disk: &Disk, asker: Asker, session: &Session) -> bool {
+        let is_it = |index| disk.log.entry(index).is_some_and(|it| it.command.session() == Some(session));
+        self.is_leader() && self.pending.iter().any(|it| it.asker == asker && is_it(it.index))
     }
 
     /// Appends commands to the log, if it leads; the asker waits for the last of them.

@@ -87,7 +87,7 @@ impl Server {
 
     pub(super) fn heartbeat(&mut self, cx: &mut Cx<'_, Node>) {
         self.begin_round(cx);
-        self.send_stalled_chunks(cx);
+        self.ask_for_chunks(cx);
         cx.arm(Timer::Heartbeat, Span::exactly(self.config.heartbeat));
         self.beat(cx);
     }
@@ -170,6 +170,7 @@ impl Server {
         if disk.log.term_at(index) == Some(disk.term) || self.breaks(Mutant::CommitOldTerm) {
             let (before, first_of_term) = (self.commit, disk.log.term_at(self.commit) != Some(disk.term));
             self.commit = index;
+            cx.remark("commit", index);
             self.apply(cx);
             if first_of_term {
                 self.begin_postponed_reads(cx);

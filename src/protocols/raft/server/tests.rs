@@ -559,7 +559,7 @@ fn a_restart_begins_at_the_snapshot() {
     it.send(LEADER, piece(1, &snapshot(3, 1, 7), 0..ALL));
     it.send(LEADER, append(1, (1, 3), &[1, 1], 5));
     assert_eq!((it.server().commit, it.server().applied), (5, 5));
-    it.world.apply(&sim::Fault::Crash { node: SUBJECT, torn: false, corrupt: false }).unwrap();
+    it.world.apply(&sim::Fault::crash(SUBJECT)).unwrap();
     it.world.apply(&sim::Fault::Recover { node: SUBJECT }).unwrap();
     it.world.settle(100).unwrap();
     assert_eq!((it.server().commit, it.server().applied), (3, 3));

@@ -34,7 +34,7 @@ fn world(dice: &mut Dice) -> World<Chaos> {
             let _ = world.step();
         }
         if dice.below(4) == 0 {
-            world.apply(&crate::sim::Fault::Crash { node: NodeId(0), torn: false, corrupt: false }).ok();
+            world.apply(&crate::sim::Fault::crash(NodeId(0))).ok();
         }
     }
     world

@@ -27,7 +27,7 @@ fn what_happens_by_chance_or_by_plan_is_refused() {
     let [server, client] = [0, 1].map(NodeId);
     let apply = |fault: Fault| after(|world| world.apply(&fault).unwrap());
     let said = after(|world| {
-        world.schedule(5, Fault::Crash { node: server, torn: false, corrupt: false }).unwrap();
+        world.schedule(5, Fault::crash(server)).unwrap();
     });
     assert_eq!(
         said,
