@@ -1,7 +1,10 @@
 """What tests of the player in a browser need: a page with one, and one whose kernel is this process."""
 
 import contextlib
+import sys
+from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent))
 from pictures import READY, Page
 
 from distlab.widgets._picture import source

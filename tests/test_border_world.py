@@ -263,6 +263,7 @@ def test_moving_by_hand() -> None:
     assert message == {
         "id": message["id"],
         "at_ns": 0,
+        "armed": message["id"],
         "kind": "message",
         "label": "ping",
         "src": "a",

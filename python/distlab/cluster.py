@@ -620,7 +620,7 @@ class Cluster(FaultVerbs, ByHand):
         saved = source if isinstance(source, bytes) else Path(source).read_bytes()
         cluster = object.__new__(cls)
         cluster._world = World.load(saved, nodes)
-        cluster._agenda, cluster._planned, cluster._steps = [], 0, []
+        cluster._agenda, cluster._planned, cluster._steps, cluster._kin = [], 0, [], object()
         cluster._restore()
         return cluster
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from .history import History
 from .membership import Membership, committed_index, vote_result
 from .network import Disk, Network
 from .portrait import LogPortrait, Portrait
+from .prefabricated import Entry, edit_disk, follower
 from .raft_client import Client, operation
 from .raft_options import (
     MUTANTS,
@@ -50,33 +50,6 @@ MEMBERSHIP = {"state": {"raft": {"server": {"config": True, "members": True, "ap
 """The parts of a server's state that say who belongs to the cluster."""
 
 ADMINISTRATION = ("transfer", "forget_leader", "change_membership", "compact")
-
-
-class _Fields(NamedTuple):
-    index: int  # type: ignore[assignment]  # a log's index, rather than tuple.index
-    term: int
-    command: Any
-
-
-class Entry(_Fields):
-    """An entry of a log: ``index, term, command``.
-
-    ``command`` is None for the no-op at the beginning of a term, and a :class:`Membership` where who belongs to the
-    cluster changes.
-
-    Attributes
-    ----------
-    session : dict or None
-        The client's name for its command: ``client, lane, seq``. It is no part of the tuple.
-    """
-
-    session: dict[str, Any] | None
-
-    def __new__(cls, index: int, term: int, command: Any, session: dict[str, Any] | None = None) -> Self:
-        """An entry."""
-        entry = super().__new__(cls, index, term, command)
-        entry.session = session
-        return entry
 
 
 class Raft(Cluster):
@@ -730,9 +703,11 @@ class Raft(Cluster):
     # -- by hand --------------------------------------------------------------------------------------
 
     def campaign(self, node: str) -> Self:
-        """A server's election timer goes off; one that leads has none."""
+        """A server's election timer goes off; one that leads has none, nor has one whose vote does not count."""
         if not self.up(self._server(node)) or self.status(node)["role"] == "leader":
             raise ParameterError("node", node, "a server that is up and does not lead")
+        if node not in _voters(members := self.membership(node)):
+            raise ParameterError("node", node, f"a server whose vote counts where it is: {members}")
         return self.fire(self._server(node), {"raft": "election"})
 
     def tick(self, node: str, count: int = 1) -> Self:
@@ -749,7 +724,8 @@ class Raft(Cluster):
             raise ParameterError("node", node, "a server of a cluster in manual mode: in this one time passes for all")
         if not self.up(self._server(node)):
             raise ParameterError("node", node, "a server that is up")
-        beat = units.seconds(self._server_config["heartbeat"])
+        live, _ = self._world.state(node)
+        beat = units.seconds(live["raft"]["server"]["config"]["heartbeat"])
         clock, due = self._ticks.setdefault(node, (0.0, {}))
         for _ in range(units.count(count, "count")):
             armed = {it["armed"]: it for it in self._timers(node)}
@@ -830,7 +806,14 @@ class Raft(Cluster):
         commit : int
             Its commit index. What is committed is applied anew.
         snapshot : LogSnapshot
-            What stands for the beginning of its log: ``log`` then begins at the index after it.
+            What stands for the beginning of its log: ``log`` then begins at the index after it. Without a ``log``, what
+            it has beyond that stays if it has the snapshot's last entry, as when a snapshot is installed.
+
+        Raises
+        ------
+        ParameterError
+            If a server cannot be so: terms that fall, entries that stand elsewhere than they say, a log of later terms
+            than the server's, a commit index beyond the log.
 
         Examples
         --------
@@ -842,50 +825,15 @@ class Raft(Cluster):
         live, disk = self._world.state(self._server(node))
         if live is None:
             raise ParameterError("node", node, "a server that is up")
-        server, raft = live["raft"]["server"], disk["raft"]
-        if term is not None:
-            raft["term"] = units.count(term, "term", least=0)
-            raft["voted_for"] = None
-        if voted_for is not ...:
-            raft["voted_for"] = voted_for
-        if log is not None:
-            log, raft["unreadable"] = _past(log), [0, 0]
-            raft["log"] = {"first": 1, "before": 0, "entries": [_entry(it, i) for i, it in enumerate(log)]}
-            raft["snapshot"] = None
-        if snapshot is not None:
-            if not isinstance(snapshot, LogSnapshot):
-                raise ParameterTypeError("snapshot", snapshot, "a LogSnapshot")
-            raft["snapshot"] = snapshot.to_data(server["config"]["machine"])
-            entries = raft["log"]["entries"] if log is not None else []
-            raft["log"] = {"first": snapshot.index + 1, "before": snapshot.term, "entries": entries}
-        entries = raft["log"]["entries"]
-        latest = entries[-1]["term"] if entries else raft["log"]["before"]
-        if term is None:
-            raft["term"] = max(raft["term"], latest)
-        elif latest > term:
-            raise ParameterError("term", term, f"at least {latest}, the term of the last entry")
-        last = raft["log"]["first"] + len(entries) - 1
-        config = server["config"]
-        stands = raft["snapshot"]
-        applied = 0 if stands is None else stands["last_included_index"]
-        upto = max(min(server["commit"], last), applied) if commit is None else units.count(commit, "commit", least=0)
-        if not applied <= upto <= last:
-            raise ParameterError("commit", commit, f"an index of the log: from {applied} to {last}")
-        members = [
-            {"index": raft["log"]["first"] + i, "membership": it["command"]["configure"]["membership"]}
-            for i, it in enumerate(raft["log"]["entries"])
-            if "configure" in it["command"]
-        ]
-        fresh = {"config": config, "commit": upto, "leader": server["leader"] if leader is ... else leader}
-        if stands is not None:
-            fresh["replica"] = stands["replica"]
-            members = [stands["members"]] * (stands["members"] is not None) + members
-        if upto > applied:
-            self.fire(node, {"raft": "silence"})  # on which it applies what is committed
-        led = isinstance(server["role"], dict)
-        self._world.edit(node, {"raft": {"server": {**fresh, "applied": applied, "members": members}}}, disk)
-        if led:  # a leader waits for nobody, and a follower must
-            timeout = config["election_timeout"]
+        server = live["raft"]["server"]
+        if voted_for not in (None, ...):
+            voted_for = self._server(voted_for)
+        edit_disk(disk["raft"], server["config"]["machine"], term, voted_for, log, snapshot)
+        fresh = follower(server, disk["raft"], commit, leader)
+        with self._explained():
+            self._world.edit(node, {"raft": {"server": fresh}}, disk)
+        if isinstance(server["role"], dict):  # a leader waits for nobody, and a follower must
+            timeout = server["config"]["election_timeout"]
             self.disarm(node, {"raft": "heartbeat"})
             self.arm(node, {"raft": "election"}, (timeout["min"] / 1e9, timeout["max"] / 1e9))
         return self
@@ -927,18 +875,6 @@ def _voters(membership: Membership) -> set[str]:
     return {*membership.voters, *membership.outgoing}
 
 
-def _past(log: Any) -> list[Any]:
-    """A log as a list, if it can be one."""
-    if isinstance(log, (str, bytes)) or not isinstance(log, Iterable):
-        raise ParameterTypeError("log", log, "a sequence of terms or entries")
-    entries = list(log)
-    terms = [it.term if isinstance(it, Entry) else it for it in entries]
-    numbers = [it for it in terms if isinstance(it, int)]
-    if numbers != sorted(numbers):
-        raise ParameterError("log", log, "terms that never fall")
-    return entries
-
-
 def _progress(progress: Any) -> Any:
     """How sure a leader is of a server; of a snapshot under way, not its bytes but how many they are."""
     if "snapshot" not in progress:
@@ -955,17 +891,3 @@ def _membership(server: Mapping[str, Any]) -> Membership:
         if applied is True or adopted["index"] <= applied:
             return Membership(**adopted["membership"])
     return Membership(config["voters"], (), config["learners"])
-
-
-def _entry(value: Any, position: int) -> dict[str, Any]:
-    """An entry as data, from a term or an :class:`Entry`."""
-    if isinstance(value, Entry):
-        command: Any = value.command
-        if command is None:
-            command = "noop"
-        elif isinstance(command, Membership):
-            command = {"configure": {"membership": asdict(command)}}
-        elif not (isinstance(command, Mapping) and "register" in command):
-            command = {"apply": {"session": value.session, "op": operation(command)}}
-        return {"term": units.count(value.term, f"log[{position}].term"), "command": command}
-    return {"term": units.count(value, f"log[{position}]"), "command": "noop"}

@@ -120,6 +120,12 @@ macro_rules! protocols {
                     _ => cx.reply(op, AnyReply::Foreign),
                 }
             }
+            fn edited(&mut self, disk: &AnyDisk) {
+                match (self, disk) {
+                    $((Self::$Variant(node), AnyDisk::$Variant(disk)) => node.edited(disk),)*
+                    _ => {}
+                }
+            }
             fn status(&self, disk: &AnyDisk) -> Status {
                 match (self, disk) {
                     $((Self::$Variant(node), AnyDisk::$Variant(disk)) => node.status(disk),)*

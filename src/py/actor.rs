@@ -223,6 +223,13 @@ impl Protocol for Actor {
             _ => cx.reply(op, Reply::Foreign),
         }
     }
+    fn edited(&mut self, disk: &Disk) {
+        match (self, disk) {
+            (Self::Snapshot(node), disk) => node.edited(disk),
+            (Self::Ours(node), Disk::Ours(disk)) => node.edited(disk),
+            _ => {}
+        }
+    }
     fn status(&self, disk: &Disk) -> Status {
         match (self, disk) {
             (Self::Snapshot(node), disk) => node.status(disk),

@@ -161,6 +161,10 @@ pub trait Protocol: Data {
     /// Somebody outside asks something; the answer, if any, is [`Cx::reply`], now or later.
     fn on_call(&mut self, _cx: &mut Cx<'_, Self>, _op: OpId, _call: Self::Call) {}
 
+    /// State or disk was changed from outside ([`World::edit`](crate::sim::World::edit)): what follows from them is to
+    /// be made so.
+    fn edited(&mut self, _disk: &Self::Disk) {}
+
     /// A few named facts about the node, cheap to read: role, term, progress.
     fn status(&self, _disk: &Self::Disk) -> Status {
         Status::new()

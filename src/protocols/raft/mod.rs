@@ -132,6 +132,12 @@ impl Protocol for Node {
         }
     }
 
+    fn edited(&mut self, disk: &Disk) {
+        if let Self::Server(server) = self {
+            server.edited(disk);
+        }
+    }
+
     fn status(&self, disk: &Disk) -> Status {
         match self {
             Self::Server(server) => server.status(disk),

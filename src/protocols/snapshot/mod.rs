@@ -290,6 +290,9 @@ impl<P: Protocol> Protocol for Snapshot<P> {
     fn on_call(&mut self, cx: &mut Cx<'_, Self>, op: OpId, call: P::Call) {
         self.step(cx, |inner, cx| inner.on_call(cx, op, call));
     }
+    fn edited(&mut self, disk: &P::Disk) {
+        self.inner.edited(disk);
+    }
     fn status(&self, disk: &P::Disk) -> Status {
         self.inner.status(disk)
     }

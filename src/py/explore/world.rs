@@ -201,7 +201,7 @@ fn read(inner: &Inner, given: &Bound<'_, PyDict>) -> PyResult<Setup<Actor>> {
         invariants: match invariants.extract::<bool>() {
             Ok(true) => Invariants::All,
             Ok(false) => Invariants::Named(BTreeSet::new()),
-            Err(_) => Invariants::Named(invariants.extract()?),
+            Err(_) => Invariants::Named(invariants.extract::<Vec<String>>()?.into_iter().collect()),
         },
         calls: read_calls(inner, &calls)?,
         ..Setup::default()

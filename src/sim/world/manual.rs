@@ -275,6 +275,7 @@ impl<P: Protocol> World<P> {
         let node = &mut self.nodes[id.index()];
         let state = node.state.as_mut().expect("the node is up");
         change(state, &mut node.content);
+        state.edited(&node.content);
         node.machine.disk.settle_all();
         self.settle_disk(id);
         self.look(id, StepKind::Edited)

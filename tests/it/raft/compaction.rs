@@ -361,7 +361,9 @@ fn a_factor_bounds_what_snapshots_cost() {
         // It has all keys, so that it grows no more. Before it went, the log held all that has come since the last.
         let new = bytes(&|| postcard::to_stdvec(&**disk.snapshot.as_ref().unwrap()).unwrap());
         let since = (last + 1..=disk.snapshot_index()).count() as f64;
-        let entry = bytes(&|| postcard::to_stdvec(&Command::Apply { session: None, op: put("key 10", 3_000) }).unwrap());
+        let entry = bytes(&|| {
+            postcard::to_stdvec(&Command::Apply { session: None, op: put("key 10", 3_000) }).unwrap()
+        });
         if value > 1_000 {
             taken += 1;
             logged += since * entry;

@@ -217,7 +217,6 @@ impl Server {
     }
 
     pub(super) fn on_timer(&mut self, cx: &mut Cx<'_, Node>, timer: Timer) {
-        self.apply(cx); // whoever was given a commit index from outside has yet to
         match (timer, &self.role) {
             (Timer::Election, Role::Follower | Role::Candidate | Role::PreCandidate) => self.time_out(cx),
             (Timer::Heartbeat, Role::Leader(_)) => self.heartbeat(cx),
@@ -251,6 +250,19 @@ impl Server {
             Call::LeaveJoint => self.leave_joint(cx, op),
             Call::Snapshot => self.on_snapshot_call(cx, op),
             Call::Compact { index } => self.on_compact_call(cx, op, index),
+        }
+    }
+
+    /// Somebody has changed its state from outside: what is said to be committed is applied.
+    pub(super) fn edited(&mut self, disk: &Disk) {
+        let memory = self.memory();
+        if self.applied == 0 {
+            self.replica = Replica::new(&self.config.machine);
+        }
+        while self.applied < self.commit {
+            let Some(entry) = disk.log.entry(self.applied + 1) else { return };
+            self.applied += 1;
+            self.replica.apply(self.applied, &entry.command, memory);
         }
     }
 

@@ -149,7 +149,7 @@ impl Server {
         }
     }
 
-    fn memory(&self) -> Memory {
+    pub(super) fn memory(&self) -> Memory {
         match self.config.session_limit {
             _ if !self.config.sessions || self.breaks(Mutant::NoDedup) => Memory::Off,
             Some(most) if self.breaks(Mutant::ExpiredIsNew) => Memory::Careless(most.max(1) as usize),
