@@ -77,9 +77,11 @@ def chaos(machine, seed, until="2s", clients=4, rate=60, **options):
 @pytest.mark.parametrize("machine", [*MACHINES, Bank], ids=str)
 @pytest.mark.parametrize("seed", range(6))
 def test_every_machine_is_linearizable_under_chaos_and_its_history_knows_how(machine, seed):
-    history = chaos(machine, seed).history
+    # Nothing is known of which commands of one's own go with which, so that all orders of a few at a time are tried.
+    rate = 20 if machine is Bank else 60
+    history = chaos(machine, seed, rate=rate).history
     assert history.spec == {"lock": "mutex"}.get(machine, machine)
-    assert len(history) > 60
+    assert len(history) > rate
     verdict = history.check("linearizable", time_limit="20s").raise_if_bad()
     assert len(verdict.order) >= history.counts()["ok"]
 
@@ -145,8 +147,8 @@ LOCKED = [
     ("acquire(l,ann)=1@[0,1] | acquire(l,ann)=false@[2,3]", True),
     ("acquire(l,ann)=false@[0,1]", False),
     ("acquire(l,ann)=1@[0,1] | holder(l)=nil@[2,3]", False),
-    ("acquire(l,ann)@[0,1]? | holder(l)=nil@[2,3] | holder(l)=[ann 5]@[4,5] | acquire(m,bob)=4@[6,7]", False),
-    ("acquire(l,ann)@[0,1]? | holder(l)=[ann 5]@[2,3] | acquire(m,bob)=6@[4,5]", True),
+    ("acquire(l,ann)?@[0,1] | holder(l)=nil@[2,3] | holder(l)=[ann 5]@[4,5] | acquire(m,bob)=4@[6,7]", False),
+    ("acquire(l,ann)?@[0,1] | holder(l)=[ann 5]@[2,3] | acquire(m,bob)=6@[4,5]", True),
     ("A: acquire(l)@[0,1] release(l)@[4,5] | B: acquire(l)=false@[2,3] acquire(l)@[6,7]", True),
     ("A: acquire(l)@[0,1] | B: release(l)@[2,3]", False),
 ]
@@ -164,7 +166,7 @@ QUEUED = [
     ("enqueue(q,1)@[0,1] | enqueue(q,2)@[2,3] | peek(q)=2@[4,5] | dequeue(q)=1@[6,7]", False),
     ("enqueue(q,1)@[0,3] | enqueue(q,2)@[1,2] | peek(q)=2@[4,5] | dequeue(q)=1@[6,7]", False),
     ("enqueue(q,1)@[0,3] | enqueue(q,2)@[1,2] | peek(q)=2@[4,5] | dequeue(q)=2@[6,7]", True),
-    ("enqueue(q,1)@[0,1]? | peek(q)=1@[2,3]", True),
+    ("enqueue(q,1)?@[0,1] | peek(q)=1@[2,3]", True),
 ]
 
 
@@ -204,7 +206,7 @@ def test_a_class_is_the_specification_of_its_histories():
     )
     verdict = wrong.check()
     assert verdict.ok is False
-    assert "balance" in verdict.reason and "{'a': 3, 'b': 3}" in verdict.reason
+    assert "balance" in verdict.reason and '{"a": 3, "b": 3}' in verdict.reason
     assert len(verdict.counterexample) <= 3
 
 

@@ -125,7 +125,7 @@ class History:
         kinds = [raw["kinds"][code] for code in raw["kind"][keep].tolist()]
         for row, kind in enumerate(kinds):
             # What a transaction was asked for gives way to what it did, once that is known.
-            if kind == "txn":
+            if kind == "txn" and not isinstance(spec, type):
                 done = pick["result"][row]
                 pick["argument"][row] = [tuple(it) for it in (pick["argument"][row] if done is None else done)]
                 pick["result"][row] = None

@@ -281,7 +281,7 @@ class Workload:
         if self.keys is not None:
             allowed = "distlab.Zipf, Hotspot, Sequential, Latest, UniformKeys, or how many keys there are"
             raise ParameterTypeError("keys", self.keys, allowed)
-        if self.mix in YCSB:
+        if isinstance(self.mix, str) and self.mix in YCSB:
             return Latest(1_000) if self.mix == "D" else Zipf(1_000)
         return UniformKeys(100)
 

@@ -269,6 +269,9 @@ impl Op {
 /// The kind of a command that is shown as a whole.
 const WHOLE: &str = "apply";
 
+/// How a history calls transactions.
+const TRANSACTIONS: [&str; 3] = ["txn", "T", "transaction"];
+
 /// A command such as `["add", "x", 3]` in a history: its kind, its key, and the rest.
 fn describe_custom(command: &Value, answer: Option<&Answer>, reads: bool) -> Operation {
     let result = answer.map_or(Value::Null, Answer::value);
@@ -281,6 +284,9 @@ fn describe_custom(command: &Value, answer: Option<&Answer>, reads: bool) -> Ope
 fn parts_of(command: &Value) -> Option<(String, Value, Value)> {
     let Value::List(parts) = command else { return None };
     let [Value::Text(kind), rest @ ..] = &parts[..] else { return None };
+    if TRANSACTIONS.contains(&&**kind) {
+        return None; // to a history these are more than a word
+    }
     let (key, argument) = match rest {
         [] => (Value::Null, Value::Null),
         [Value::Null] => return None,
