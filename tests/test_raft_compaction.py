@@ -498,7 +498,6 @@ def test_a_server_that_was_removed_does_not_count_for_who_leads():
         (lambda raft: raft.beat("n0"), "node"),
         (lambda raft: raft.crash("n0").campaign("n0"), "node"),
         (lambda raft: dl.Raft(["a"], manual=True).campaign("a").campaign("a"), "node"),
-        (lambda raft: dl.Raft(1, machine="lock").workload(), "machine"),
         (lambda raft: dl.Raft(1, read_mode="lease"), "lease_drift"),
         (lambda raft: dl.plot.logs(raft, "axes"), "ax"),
         (lambda raft: dl.plot.cluster_ring(raft, "axes"), "ax"),

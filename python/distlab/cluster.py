@@ -103,7 +103,7 @@ class Cluster(FaultVerbs, ByHand):
     service : Distribution, duration, or pair of durations, optional
         How long a node takes for each message or call, one after another.
     trace : {"summary", "off", "full"}
-        What to record: faults and notes; nothing; every message, timer, call and write too.
+        What to record: faults and notes; nothing; every message, timer, call, write and commit too.
     check_invariants : bool or list of str
         Whether to look at the protocols' invariants after every step (all, or those named). A broken one
         raises :class:`InvariantViolation`, and the cluster stands still from then on.

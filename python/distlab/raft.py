@@ -726,20 +726,25 @@ class Raft(Cluster):
             raise ParameterError("node", node, "a server that is up")
         live, _ = self._world.state(node)
         beat = units.seconds(live["raft"]["server"]["config"]["heartbeat"])
-        clock, due = self._ticks.setdefault(node, (0.0, {}))
         for _ in range(units.count(count, "count")):
-            armed = {it["armed"]: it for it in self._timers(node)}
-            due = {it: due.get(it, clock + armed[it]["at"] - self.now) for it in armed}
+            self._see_timers()
+            clock, due = self._ticks[node]
             clock += beat
-            for number in sorted((it for it in armed if due[it] <= clock + 1e-9), key=due.__getitem__):
-                if any(it["armed"] == number for it in self._timers(node)):  # or an earlier one has ended it
-                    self.deliver(armed[number]["id"])
             self._ticks[node] = clock, due
+            for number in sorted((it for it in due if due[it] <= clock + 1e-9), key=due.__getitem__):
+                for timer in self.pending(kind="timer", dst=node):
+                    if timer["armed"] == number:  # and no earlier one has ended it
+                        self.deliver(timer["id"])
+                self._see_timers()  # what was set before time went on, elsewhere too
         return self
 
-    def _timers(self, node: str) -> list[dict[str, Any]]:
-        """The timers that run at a server; ``armed`` is another number whenever one is set anew."""
-        return self.pending(kind="timer", dst=node)
+    def _see_timers(self) -> None:
+        """Notes when timers are due by the time of their server: the world's goes on with whichever goes off."""
+        waiting = self.pending(kind="timer")
+        for node in self._servers:
+            clock, due = self._ticks.setdefault(node, (0.0, {}))
+            left = {it["armed"]: it["at"] - self.now for it in waiting if it["dst"] == node}
+            self._ticks[node] = clock, {armed: due.get(armed, clock + after) for armed, after in left.items()}
 
     def set_timing(
         self,

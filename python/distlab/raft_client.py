@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from . import units
 from .cluster import Op
-from .errors import ParameterError
+from .errors import ParameterError, ParameterTypeError
 
 if TYPE_CHECKING:
     from .raft import Raft
@@ -43,7 +43,7 @@ class Client:
 
         return Session(self._cluster, self._cluster._open_session(self.name))
 
-    def send(self, server: str, op: Any, *, seq: int, lane: int = 0) -> Self:
+    def send(self, server: str, op: Any, *, seq: int, lane: int = 0, retry: bool = False) -> Self:
         """Send one server a command by hand, under a session and a serial number of one's own choosing.
 
         Sent again under the same name it is a retry, and carried out once. Nobody waits for the answer: it is in the
@@ -59,6 +59,9 @@ class Client:
             The serial number: of commands of one lane the greater is the later.
         lane : int
             Which of the client's sessions.
+        retry : bool
+            Whether to say that it was sent before, as clients do that ask again: a leader that has the command in its
+            log, and waits for it to be committed, does not append it twice.
 
         Examples
         --------
@@ -75,7 +78,10 @@ class Client:
             if op is not None
             else {"register": {"session": session}}
         )
-        self._cluster.inject(self.name, self._cluster._server(server), {"raft": {"request": {"command": command}}})
+        if not isinstance(retry, bool):
+            raise ParameterTypeError("retry", retry, "True or False")
+        request = {"command": command, "retry": retry}
+        self._cluster.inject(self.name, self._cluster._server(server), {"raft": {"request": request}})
         return self
 
     def put(self, key: str, value: Any) -> Op:

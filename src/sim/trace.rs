@@ -209,6 +209,7 @@ mod tests {
     #[test]
     fn every_kind_has_a_name() {
         assert_eq!(RowKind::NAMES[RowKind::Fault as usize], "fault");
-        assert_eq!(RowKind::NAMES.len(), RowKind::Fault as usize + 1);
+        assert_eq!(RowKind::NAMES[RowKind::Remark as usize], "remark");
+        assert_eq!(RowKind::NAMES.len(), RowKind::Remark as usize + 1);
     }
 }

@@ -18,7 +18,7 @@ from . import _columns
 #: The kinds of row, by the code that the native module gives them.
 KINDS = (
     *("start", "send", "deliver", "drop", "duplicate", "timer", "call", "reply"),
-    *("write", "sync", "note", "crash", "pause", "resume", "fault"),
+    *("write", "sync", "note", "crash", "pause", "resume", "fault", "remark"),
 )
 
 

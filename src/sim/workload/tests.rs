@@ -103,7 +103,8 @@ fn a_closed_loop_waits_for_replies() {
 
 #[test]
 fn requests_are_what_their_kind_needs() {
-    let mix = Mix { read: 1.0, update: 1.0, insert: 1.0, scan: 1.0, read_modify_write: 1.0, transfer: 0.0 };
+    let one = Mix { read: 1.0, update: 1.0, insert: 1.0, ..Mix::default() };
+    let mix = Mix { scan: 1.0, read_modify_write: 1.0, ..one };
     let keys = Keys::Uniform { n: 10 };
     let workload = Workload { mix, keys, first_value: 100, ..Workload::of(clients(1)) };
     let mut generator = Generator::new(workload, 5, 0).unwrap();

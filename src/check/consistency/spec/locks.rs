@@ -109,6 +109,16 @@ fn owner(history: &History, at: usize) -> u32 {
     values.number(&name).unwrap_or(values.len() as u32 + process)
 }
 
+/// The number of an owner whom a reader saw: of a value, or of a process that is none.
+fn seen(history: &History, owner: &Value) -> Option<u32> {
+    let values = &history.names.values;
+    let process = || {
+        let Value::Text(name) = owner else { return None };
+        history.names.processes.iter().position(|it| it == name).map(|at| (values.len() + at) as u32)
+    };
+    values.number(owner).or_else(process)
+}
+
 /// The token with which it was granted, if one is known.
 fn granted(history: &History, row: u32) -> Result<Option<i64>, Error> {
     let at = row as usize;
@@ -123,8 +133,7 @@ fn granted(history: &History, row: u32) -> Result<Option<i64>, Error> {
 /// What a reader saw: nothing, an owner and a token, or an owner.
 fn holder(history: &History, at: usize) -> Deed {
     let values = &history.names.values;
-    // Whom nobody has acquired a lock for has no number, and is nobody's owner.
-    let number = |owner: &Value| values.number(owner).unwrap_or(u32::MAX);
+    let number = |owner: &Value| seen(history, owner).unwrap_or(u32::MAX); // nobody's
     match values.value(history.result[at]) {
         Value::Null => Deed::Free,
         Value::List(pair) => match &**pair {
