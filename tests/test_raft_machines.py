@@ -149,6 +149,8 @@ LOCKED = [
     ("acquire(l,ann)=1@[0,1] | holder(l)=nil@[2,3]", False),
     ("acquire(l,ann)?@[0,1] | holder(l)=nil@[2,3] | holder(l)=[ann 5]@[4,5] | acquire(m,bob)=4@[6,7]", False),
     ("acquire(l,ann)?@[0,1] | holder(l)=[ann 5]@[2,3] | acquire(m,bob)=6@[4,5]", True),
+    ("acquire(l,a)?@[0,1] | holder(l)=[a 2]@[2,3] | acquire(m,b)?@[4,5] | holder(m)=[b 1]@[6,7]", False),
+    ("acquire(l,a)?@[0,1] | holder(l)=[a 2]@[2,3] | acquire(m,b)?@[0,5] | holder(m)=[b 1]@[6,7]", True),
     ("A: acquire(l)@[0,1] release(l)@[4,5] | B: acquire(l)=false@[2,3] acquire(l)@[6,7]", True),
     ("A: acquire(l)@[0,1] | B: release(l)@[2,3]", False),
 ]

@@ -73,10 +73,13 @@ pub(super) fn is_refusal(history: &History, row: u32) -> bool {
         && *history.names.values.value(history.result[at]) == Value::Bool(false)
 }
 
-/// Whether tokens are given out.
+/// Whether tokens are given out: somebody was told one, or has seen one.
 pub(super) fn have_tokens(history: &History) -> bool {
-    let token = |row: usize| matches!(history.names.values.value(history.result[row]), Value::Int(_));
-    (0..history.len()).any(|row| history.kind[row] == Kind::ACQUIRE && token(row))
+    (0..history.len()).any(|row| match (history.kind[row], history.names.values.value(history.result[row])) {
+        (Kind::ACQUIRE, Value::Int(_)) => true,
+        (Kind::HOLDER, Value::List(pair)) => matches!(&**pair, [_, Value::Int(_)]),
+        _ => false,
+    })
 }
 
 fn understand(history: &History, row: u32) -> Result<Option<Access>, Error> {
