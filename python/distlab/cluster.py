@@ -406,7 +406,8 @@ class Cluster(FaultVerbs, ByHand):
             Which node.
         parts : mapping
             What of ``"state"`` and ``"disk"`` is wanted: True is all of it, a mapping some fields, a slice some items
-            of a list. Of a list, fields are those of its items; what has no parts, such as a number, comes whole.
+            of a list. Of a list, fields are those of its items; what has no parts, such as a number, comes whole. Where
+            there is a choice, as of protocols, what was not chosen is left out.
 
         Raises
         ------

@@ -4,7 +4,6 @@
 //! crate names it. Its folder exports `Node`; everything else is found through [`Protocol`].
 use serde::{Deserialize, Serialize};
 
-use crate::machines::store::Machine;
 use crate::sim::{
     Believed, Broken, Cx, Monitor, NodeId, NodeView, OpId, Operation, Outcome, Part, Protocol, Reading,
     Request, Status, Step, Storage, View,
@@ -161,10 +160,7 @@ macro_rules! protocols {
         /// The invariants of all protocols, each looking at its own nodes.
         #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[allow(missing_docs)] // a field is what its protocol says it is
-        pub struct AnyMonitor {
-            $(pub $module: <$module::Node as Protocol>::Monitor,)*
-            pub states: replicated::States,
-        }
+        pub struct AnyMonitor { $(pub $module: <$module::Node as Protocol>::Monitor),* }
 
         const INVARIANTS: &[&[&str]] =
             &[$(<<$module::Node as Protocol>::Monitor as Monitor<$module::Node>>::INVARIANTS),*];
@@ -199,10 +195,6 @@ macro_rules! protocols {
                         let view = View { len: view.len, now: view.now, get: &get };
                         self.$module.check(&view, &step, report);
                     })*
-                }
-                if let Some(node) = (view.get)(step.node) {
-                    let replicated = node.state.and_then(AnyNode::replicated);
-                    self.states.check(step.node, step.kind, node.incarnation, replicated, report);
                 }
             }
         }
@@ -253,18 +245,7 @@ const fn same(one: &str, other: &str) -> bool {
 
 const _: () = assert!(size_of::<AnyMsg>() <= 64, "messages are moved by value: share the rare large body");
 
-mod replicated;
 pub mod snapshot;
-
-impl AnyNode {
-    /// The state machine that it has a copy of, and the index of the last entry of a log that was applied to it.
-    pub fn replicated(&self) -> Option<(u64, &Machine)> {
-        match self {
-            Self::Raft(raft::Node::Server(server)) => Some((server.applied, &server.replica.machine)),
-            _ => None,
-        }
-    }
-}
 
 // The registry, in the order of the notes. A protocol's place is part of what fingerprints are made of, so what is
 // added later comes after.

@@ -29,6 +29,7 @@ use smallvec::SmallVec;
 
 use super::config::ConfEffective;
 use super::quorum::{Tally, Voters};
+use super::states::States;
 use super::{Command, Disk, Entry, Node, Role, Server, Write};
 use crate::sim::{self, Broken, Chunked, Fingerprint, NodeId, Step, StepKind, View};
 
@@ -47,6 +48,8 @@ pub struct Monitor {
     guessed: bool,
     /// Hashes of the states that snapshots hold, by the index of the last entry they stand for.
     snapshots: BTreeMap<u64, u64>,
+    /// The states of machines from outside.
+    states: States,
 }
 
 /// A node after its last step.
@@ -119,6 +122,8 @@ impl sim::Monitor<Node> for Monitor {
         let rewritten = self.check_log(step, node.disk, leads, report);
         if let Some(server) = server {
             self.check_progress(step, node.disk, server, rewritten, report);
+            let machine = &server.replica.machine;
+            self.states.check(step.node, step.kind, node.incarnation, server.applied, machine, report);
             self.check_election(step.node, node.disk, server, leads, report);
             if !server.members.is_empty() {
                 self.check_members(step.node, node.disk, server, report);

@@ -68,6 +68,7 @@ mod progress;
 mod replica;
 mod server;
 mod snapshot;
+mod states;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,4 @@
-//! What must hold of whatever is replicated: state machines to which the same log was applied up to the same entry are
-//! equal (StateMachineSafety, of states).
+//! State machines to which the same log was applied up to the same entry are equal (StateMachineSafety, of states).
 //!
 //! The machines of this crate cannot do otherwise. One from outside may: it draws lots, reads a clock, or goes through a set
 //! in the order of addresses; then logs agree, and states do not. Of the last indices at which somebody stood after a
@@ -30,10 +29,11 @@ impl States {
         node: NodeId,
         kind: StepKind,
         incarnation: u32,
-        replicated: Option<(u64, &Machine)>,
+        index: u64,
+        machine: &Machine,
         report: &mut Vec<Broken>,
     ) {
-        let Some((index, Machine::Custom(machine))) = replicated else { return };
+        let Machine::Custom(machine) = machine else { return };
         if kind == StepKind::Edited {
             // Somebody has made another past by hand.
             *self = Self::default();
